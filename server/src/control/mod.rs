@@ -58,7 +58,7 @@ pub use random::SplitMix64;
 pub(crate) use state::Control;
 pub use timed_out::TimedOut;
 pub(crate) use unmet::GONE;
-pub(crate) use wait::{Condition, WaitId, Waits};
+pub(crate) use wait::{Condition, Wait, WaitId, Waits};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! A wait here is data. `net` holds the wakers and measures the time; [`Waits::take_ended`] lists the waits whose
 //! tasks are to be woken.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::client::Client;
@@ -21,7 +22,7 @@ pub(crate) struct WaitId(u64);
 /// All waits of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
-    waiting: Vec<Wait>,
+    waiting: BTreeMap<WaitId, Wait>,
     next: u64,
     /// Waits that have an outcome, and whose tasks are not woken yet.
     ended: Vec<WaitId>,
@@ -74,7 +75,7 @@ impl Waits {
         let id = WaitId(self.next);
         // An empty sequence has passed.
         let is_over = matches!(&condition, Condition::Passes(steps) if steps.is_empty());
-        self.waiting.push(Wait {
+        let wait = Wait {
             id,
             condition,
             since,
@@ -82,24 +83,25 @@ impl Waits {
             meanwhile: None,
             near: Near::default(),
             outcome: is_over.then_some(Ok(())),
-        });
+        };
+        self.waiting.insert(id, wait);
         id
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = WaitId> {
-        self.waiting.iter().map(|wait| wait.id)
+        self.waiting.keys().copied()
     }
 
     pub(crate) fn remove(&mut self, id: WaitId) {
-        self.waiting.retain(|wait| wait.id != id);
+        self.waiting.remove(&id);
     }
 
     pub(crate) fn get(&self, id: WaitId) -> Option<&Wait> {
-        self.waiting.iter().find(|wait| wait.id == id)
+        self.waiting.get(&id)
     }
 
     pub(crate) fn get_mut(&mut self, id: WaitId) -> Option<&mut Wait> {
-        self.waiting.iter_mut().find(|wait| wait.id == id)
+        self.waiting.get_mut(&id)
     }
 
     /// Takes the waits that have got an outcome since the last call: their tasks are to be woken.
@@ -114,7 +116,7 @@ impl Waits {
         event: &Event<'_>,
         entry: impl Fn() -> Entry,
     ) {
-        for wait in &mut self.waiting {
+        for wait in self.waiting.values_mut() {
             if let Some(meanwhile) = &mut wait.meanwhile {
                 if wait
                     .condition
@@ -158,7 +160,7 @@ impl Waits {
     }
 
     fn end_where(&mut self, is_met: impl Fn(&Condition) -> bool) {
-        for wait in &mut self.waiting {
+        for wait in self.waiting.values_mut() {
             if is_met(&wait.condition) {
                 wait.end(Ok(()), &mut self.ended);
             }
@@ -167,7 +169,7 @@ impl Waits {
 
     /// Ends a wait without a match.
     pub(crate) fn fail(&mut self, id: WaitId, error: TimedOut) {
-        if let Some(wait) = self.waiting.iter_mut().find(|wait| wait.id == id) {
+        if let Some(wait) = self.waiting.get_mut(&id) {
             wait.end(Err(error), &mut self.ended);
         }
     }
@@ -175,7 +177,7 @@ impl Waits {
     /// Continues a wait that has read older entries: the entries found there come first, then the messages that passed
     /// meanwhile.
     pub(crate) fn resume(&mut self, id: WaitId, found: Vec<Entry>, near: Near) {
-        let Some(wait) = self.waiting.iter_mut().find(|wait| wait.id == id) else {
+        let Some(wait) = self.waiting.get_mut(&id) else {
             return;
         };
         (wait.found, wait.near) = (found, near);

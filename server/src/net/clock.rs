@@ -192,6 +192,15 @@ impl Countdown {
         }
     }
 
+    /// Returns the end in real time; `None` if the time is not real, or too far away.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.since {
+            Since::Real(began) => began.checked_add(self.span),
+            #[cfg(feature = "tokio-clock")]
+            Since::Tokio(..) => None,
+        }
+    }
+
     /// Continues in real time with the rest of the span.
     pub(super) fn go_on_in_real_time(&mut self) {
         let passed = self.span.saturating_sub(self.remaining());

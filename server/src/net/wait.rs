@@ -262,7 +262,7 @@ impl Waiting {
                     let outcome = outcome.clone();
                     return Ok(outcome.map(|()| std::mem::take(&mut wait.found)));
                 }
-                let waiter = waiters.0.entry(self.id).or_default();
+                let waiter = waiters.of(self.id);
                 waiter.waker = Some(context.waker().clone());
                 let begins = waiter.countdown.is_none();
                 let countdown = waiter.countdown.get_or_insert_with(|| {
@@ -272,10 +272,11 @@ impl Waiting {
                         Countdown::begin(self.span)
                     }
                 });
-                Err(if by_runtime && !countdown.is_real() {
+                let is_real = countdown.is_real();
+                Err(if by_runtime && !is_real {
                     Timing::Runtime(countdown.remaining())
-                } else if begins || !countdown.is_real() {
-                    countdown.go_on_in_real_time();
+                } else if begins || !is_real {
+                    waiters.measure(self.id);
                     Timing::Real
                 } else {
                     Timing::Settled
@@ -325,7 +326,7 @@ impl Drop for Waiting {
         if !thread::panicking() || self.engine.is_sound() {
             self.engine.waits(|control, waiters| {
                 control.waits.remove(self.id);
-                waiters.0.remove(&self.id);
+                waiters.remove(self.id);
             });
         }
     }

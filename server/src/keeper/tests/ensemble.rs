@@ -227,10 +227,7 @@ mod elections {
             last_zxid_seen: Zxid(0x2_0000_0000),
             ..resuming(session(ONE, 0))
         };
-        check(
-            world.connect_at(ONE, 5, ahead),
-            &["5 closed AheadOfServer"],
-        );
+        check(world.connect_at(ONE, 5, ahead), &["5 closed AheadOfServer"]);
         world.join(TWO, 6);
         assert_eq!(
             world.connect_at(ONE, 7, ahead).len(),
