@@ -29,6 +29,11 @@ pub(crate) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Failure> {
         },
         Err(error) => (error.path().to_string(), error.into_inner()),
     };
+    // An enum that is written as a number is well-formed JSON, but a syntax error to serde.
+    let error = match serde_json::from_slice::<Value>(text) {
+        Ok(value) if !error.is_data() => T::deserialize(value).err().unwrap_or(error),
+        _ => error,
+    };
     let path = if error.is_data() && text.len() <= LONGEST_SEARCHED {
         path_by_trial::<T>(text).unwrap_or(path)
     } else {

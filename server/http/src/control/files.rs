@@ -11,7 +11,7 @@ impl Context {
     /// # Errors
     ///
     /// If there is no folder for files, the path leads out of it, or a part of the path is a symbolic link.
-    pub(super) fn file(&self, relative: &str) -> Result<PathBuf, Failure> {
+    fn path(&self, relative: &str) -> Result<PathBuf, Failure> {
         let forbidden = |message: String| Failure::new(Code::Forbidden, message);
         let Some(folder) = &self.files else {
             let message = "this process reads and writes no files for requests".to_owned();
@@ -37,18 +37,27 @@ impl Context {
         Ok(path)
     }
 
-    /// Returns the path of a file or folder to be read. Links inside of the folder are refused too.
+    /// Returns the path of a file or folder to be read.
     ///
     /// # Errors
     ///
-    /// As [`file`](Self::file), and if the folder cannot be listed.
+    /// As [`place`](Self::place), and if nothing is there.
     pub(super) fn existing(&self, relative: &str) -> Result<PathBuf, Failure> {
-        let path = self.file(relative)?;
-        if !path.exists() {
-            let message =
-                format!("there is no file or folder {relative:?} in the folder for files");
-            return Err(Failure::not_found(message));
+        let path = self.place(relative)?;
+        if path.exists() {
+            return Ok(path);
         }
+        let message = format!("there is no file or folder {relative:?} in the folder for files");
+        Err(Failure::not_found(message))
+    }
+
+    /// Returns the path of a file or folder to be written. What is in it already has no links.
+    ///
+    /// # Errors
+    ///
+    /// As [`path`](Self::path), and if the folder cannot be listed.
+    pub(super) fn place(&self, relative: &str) -> Result<PathBuf, Failure> {
+        let path = self.path(relative)?;
         let mut folders = vec![path.clone()];
         while let Some(folder) = folders.pop().filter(|folder| folder.is_dir()) {
             let failed = |error| Failure::refused(format!("cannot list {relative:?}: {error}"));

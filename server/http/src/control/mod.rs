@@ -1,6 +1,7 @@
 //! Control API: many servers in one process, each with everything that a test places on it.
 
 mod clock;
+mod config;
 mod data;
 mod ensemble;
 mod faults;
@@ -345,6 +346,10 @@ impl Context {
         all
     }
 
+    fn free_waits(&self) -> usize {
+        self.wait_slots.available_permits().min(self.limits.waits)
+    }
+
     fn count(&self) -> usize {
         self.instances().by_id.len()
     }
@@ -393,6 +398,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let groups = [
         process::routes(),
         servers::routes(),
+        config::routes(),
         clock::routes(),
         sessions::routes(),
         tree::routes(),

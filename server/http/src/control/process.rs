@@ -12,7 +12,7 @@ use crate::route::{Answer, Call, Json, Route};
 const API: u32 = 1;
 
 /// Powers that a client may ask for.
-const FEATURES: [&str; 12] = [
+const FEATURES: [&str; 13] = [
     "servers",
     "ensembles",
     "faults",
@@ -25,6 +25,7 @@ const FEATURES: [&str; 12] = [
     "snapshots",
     "files",
     "openapi",
+    "config",
 ];
 
 /// The process.
@@ -38,6 +39,8 @@ struct Process {
     limits: Limits,
     /// Number of servers.
     servers: usize,
+    /// Number of waits, armed ones and long polls.
+    waits: usize,
 }
 
 /// Limits of the process.
@@ -110,5 +113,6 @@ fn process(call: &Call) -> Result<Json<Process>, Failure> {
             wait_ms: u64::try_from(limits.wait.as_millis()).unwrap_or(u64::MAX),
         },
         servers: call.context.count(),
+        waits: limits.waits - call.context.free_waits(),
     }))
 }

@@ -341,7 +341,7 @@ fn write_to(
     snapshot: &Snapshot,
     write: &Write,
 ) -> Result<Json<WrittenPath>, Failure> {
-    let path = context.file(&write.path)?;
+    let path = context.place(&write.path)?;
     let written = snapshot.write_with(&path, write.data_format, Compression::None);
     written.map_err(Failure::refused)?;
     Ok(Json(WrittenPath {

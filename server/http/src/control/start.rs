@@ -1,5 +1,6 @@
 //! Start of a server from one description: complete, or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minikeeper::config::ClockKind;
@@ -8,6 +9,7 @@ use minikeeper::journal::{Budget, Claim, JournalMode, Mark};
 use minikeeper::protocol::Timestamp;
 use minikeeper::{Config, Matcher, Server, ServerBuilder, Snapshot, Tree};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::faults::{self, LinkForm};
 use super::holds;
@@ -49,6 +51,8 @@ pub(super) struct Description {
     /// Claims that are checked when the server is deleted.
     claims: Vec<Claim>,
     links: Vec<LinkForm>,
+    /// Settings by name, as `GET .../config` returns them.
+    config: BTreeMap<String, Value>,
     /// Mode of the journal; the last 10,000 entries by default.
     journal: Option<JournalMode>,
     /// Whether the journal has an entry for each transaction.
@@ -86,7 +90,7 @@ struct NamedHold {
 impl<'de> Deserialize<'de> for HoldForm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
-        let value = serde_json::Value::deserialize(deserializer)?;
+        let value = Value::deserialize(deserializer)?;
         if value.get("on").is_some() {
             let named = NamedHold::deserialize(value).map_err(D::Error::custom)?;
             return Ok(Self {
@@ -180,6 +184,7 @@ impl Description {
             }
             _ => Config::default(),
         };
+        super::config::apply(&mut config, &self.config)?;
         if let Some(clock) = self.clock {
             config.clock = match clock {
                 Clock::System => ClockKind::System,
@@ -201,7 +206,7 @@ impl Description {
         config.labels.extend_from_slice(&self.labels);
         config.journal_transactions |= self.journal_transactions;
         if let Some(folder) = &self.data_dir {
-            config.storage.data_dir = Some(context.file(folder)?);
+            config.storage.data_dir = Some(context.place(folder)?);
         }
         // The process serves many tests; a panic in it is of none of them.
         config.journal_on_panic = false;

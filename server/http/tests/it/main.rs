@@ -1,0 +1,28 @@
+//! The control API through its socket.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "bodies are written where they are used"
+)]
+
+mod client;
+mod coverage;
+mod files;
+mod hostile;
+mod isolation;
+mod page;
+mod polls;
+mod powers;
+mod refusals;
+mod stream;
+
+use minikeeper_http::Control;
+
+use client::Client;
+
+/// An API with its defaults, and a connection to it.
+fn api() -> (Control, Client) {
+    let control = Control::builder().start().expect("the API starts");
+    let client = Client::of(&control);
+    (control, client)
+}
