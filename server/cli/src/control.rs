@@ -61,9 +61,10 @@ pub(crate) fn run(flags: &flags::Control) -> Result<(), Failure> {
 
 /// The header with a token that was generated, for the example of the greeting.
 fn described_token(control: &Control, flags: &ControlFlags) -> String {
-    match (control.token(), &flags.control_token) {
-        (Some(token), None) => format!(" -H 'Authorization: Bearer {token}'"),
-        (None, _) | (_, Some(_)) => String::new(),
+    let is_given = flags.control_token.is_some() || std::env::var_os(TOKEN).is_some();
+    match control.token().filter(|_| !is_given) {
+        Some(token) => format!(" -H 'Authorization: Bearer {token}'"),
+        None => String::new(),
     }
 }
 
@@ -106,6 +107,9 @@ pub(crate) fn start(
     variables: &Variables,
     main: Option<&Server>,
 ) -> Result<Control, Failure> {
+    // Each server and each long poll has sockets; the usual soft limit of 1,024 is for programs that use select(2).
+    #[cfg(unix)]
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut builder = Control::builder().address(address);
     let set = variables.get(TOKEN).filter(|token| !token.is_empty());
     match flags.control_token.as_deref().or(set) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::ctl::Ctl;
 use crate::intention;
 use crate::setting_flags::{SettingFlags, address};
 use crate::settings::{Refusal, Source};
@@ -24,6 +25,7 @@ use crate::tools::{LogCommand, SnapshotCommand};
     args_conflicts_with_subcommands = true,
     override_usage = "minikeeper [serve] [OPTIONS] [FILE | PORT DIR [TICKTIME [MAXCNXNS]]]\n       \
                       minikeeper control [OPTIONS] [ADDR]\n       \
+                      minikeeper ctl [OPTIONS] <VERB> [ARGUMENT...]\n       \
                       minikeeper health [OPTIONS] [ADDR]\n       \
                       minikeeper snapshot <show | summary | diff | verify | export> [OPTIONS] FILE_OR_DIR...\n       \
                       minikeeper log show [OPTIONS] FILE_OR_DIR",
@@ -46,6 +48,8 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Serve the control API for tests in any language, without a server at first
     Control(Control),
+    /// Control servers of a running minikeeper: faults, holds, time, sessions, journal
+    Ctl(Box<Ctl>),
     /// Check that a server answers: exit code 0 if it does, 1 if not
     Health(Health),
     /// Show, summarize, compare, check or export the state in snapshots and data folders

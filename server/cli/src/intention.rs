@@ -5,7 +5,9 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue};
 
 /// The commands of the binary.
-const COMMANDS: [&str; 6] = ["serve", "control", "health", "snapshot", "log", "help"];
+const COMMANDS: [&str; 7] = [
+    "serve", "control", "ctl", "health", "snapshot", "log", "help",
+];
 
 /// The commands below `minikeeper snapshot`.
 const OF_SNAPSHOTS: [&str; 5] = ["show", "summary", "diff", "verify", "export"];

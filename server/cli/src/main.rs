@@ -2,6 +2,7 @@
 //! signal arrives; or it shows the contents of ZooKeeper's files.
 
 mod control;
+mod ctl;
 mod digest;
 mod environment;
 mod flags;
@@ -64,6 +65,7 @@ fn run(command: &Command) -> Result<ExitCode, (ExitCode, String)> {
         Command::Log(command) => tools::run_log(command),
         Command::Serve(flags) => exit_code(serve::run(flags)),
         Command::Control(flags) => exit_code(control::run(flags)),
+        Command::Ctl(flags) => ctl::run(flags).map_err(|reason| (ExitCode::FAILURE, reason)),
         Command::Health(flags) => {
             let address = match flags.address {
                 Some(address) => address,
