@@ -101,9 +101,10 @@ impl Failure {
 
     /// Refusal of ZooKeeper for a path. A missing znode is not found, everything else is refused.
     pub(crate) fn zookeeper(code: ErrorCode, path: &str) -> Self {
-        let kind = match code {
-            ErrorCode::NoNode => Code::NotFound,
-            _ => Code::Refused,
+        let kind = if code == ErrorCode::NoNode {
+            Code::NotFound
+        } else {
+            Code::Refused
         };
         Self {
             zookeeper: Some(ZooKeeperCode {

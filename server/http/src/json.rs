@@ -100,7 +100,9 @@ fn path_by_trial<T: DeserializeOwned>(text: &[u8]) -> Option<String> {
         let mut names: Vec<String> = match value {
             Value::Object(fields) => fields.keys().cloned().collect(),
             Value::Array(items) => (0..items.len()).map(|at| at.to_string()).collect(),
-            _ => return Some(path),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                return Some(path);
+            }
         };
         let is_object = value.is_object();
         names.sort_by_key(|name| is_object && TAGS.contains(&name.as_str()));

@@ -13,6 +13,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "a handler owns the decoded body of its request"
+)]
+
 mod admin;
 mod body;
 mod check;

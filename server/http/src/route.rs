@@ -310,10 +310,6 @@ impl Route {
     }
 
     /// The route with a body of JSON.
-    #[cfg_attr(
-        not(test),
-        expect(clippy::extra_unused_type_parameters, reason = "the tests use it")
-    )]
     pub(crate) fn with_body<B: Described + 'static>(self) -> Self {
         Self {
             body: Some(BodyKind::Json),
@@ -332,24 +328,13 @@ impl Route {
     }
 
     /// The route with one more form of answer.
-    #[cfg_attr(
-        not(test),
-        expect(
-            unused_mut,
-            clippy::extra_unused_type_parameters,
-            reason = "the tests use it"
-        )
-    )]
+    #[cfg_attr(not(test), expect(unused_mut, reason = "the tests use it"))]
     pub(crate) fn or<A: Answer>(mut self) -> Self {
         #[cfg(test)]
         self.described.answers.push(DescribedAnswer::of::<A>());
         self
     }
 
-    #[cfg_attr(
-        not(test),
-        expect(clippy::extra_unused_type_parameters, reason = "the tests use it")
-    )]
     fn of<A: Answer>(
         method: Method,
         path: &'static str,

@@ -19,10 +19,10 @@ pub(super) fn is_failure(value: &Value) -> bool {
 /// Writes an answer for people.
 pub(super) fn readable(value: &Value) -> String {
     let mut text = String::new();
-    match value {
-        Value::Object(fields) if fields.is_empty() => {}
-        Value::Object(fields) => object(fields, "", &mut text),
-        other => line(&mut text, "", &inline(other)),
+    if let Value::Object(fields) = value {
+        object(fields, "", &mut text);
+    } else {
+        line(&mut text, "", &inline(value));
     }
     text
 }
@@ -71,7 +71,9 @@ fn object(fields: &Map<String, Value>, indent: &str, text: &mut String) {
                 line(text, indent, &format!("{name}:"));
                 several.lines().for_each(|one| line(text, &deeper, one));
             }
-            other => line(text, indent, &format!("{name}: {}", inline(other))),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                line(text, indent, &format!("{name}: {}", inline(value)));
+            }
         }
     }
 }

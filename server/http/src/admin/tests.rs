@@ -16,8 +16,10 @@ fn started(change: impl FnOnce(&mut AdminSettings)) -> (Server, AdminServer) {
         .super_user("super:secret")
         .start()
         .expect("a server starts");
-    let mut settings = AdminSettings::default();
-    settings.address = ([127, 0, 0, 1], 0).into();
+    let mut settings = AdminSettings {
+        address: ([127, 0, 0, 1], 0).into(),
+        ..AdminSettings::default()
+    };
     change(&mut settings);
     let admin = AdminServer::start(server.admin(), settings).expect("an AdminServer starts");
     (server, admin)

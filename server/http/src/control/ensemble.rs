@@ -256,10 +256,11 @@ fn apply(call: &Call, action: EnsembleAction) -> Result<Json<Caused>, Failure> {
 
 fn applied(call: &Call, action: EnsembleAction) -> Result<Effects, Failure> {
     let ensemble = call.instance()?.server.ensemble();
-    ensemble.apply(action).map_err(|error| match error {
-        ApplyError::Ensemble(EnsembleError::NoSuchMember(_)) => {
+    ensemble.apply(action).map_err(|error| {
+        if let ApplyError::Ensemble(EnsembleError::NoSuchMember(_)) = error {
             Failure::not_found(error.to_string())
+        } else {
+            Failure::refused(error)
         }
-        error => Failure::refused(error),
     })
 }

@@ -138,9 +138,12 @@ fn release(call: &Call, which: Release) -> Result<Json<Released>, Failure> {
             r#"POST .../waits {{"held": {{"hold": "{id}", "number": 1}}}} waits for one"#
         ))
     };
-    let released = released.map_err(|error| match error {
-        ReleaseError::NothingHeld => nothing(),
-        error => Failure::conflict(format!("the hold {id}: {error}")),
+    let released = released.map_err(|error| {
+        if error == ReleaseError::NothingHeld {
+            nothing()
+        } else {
+            Failure::conflict(format!("the hold {id}: {error}"))
+        }
     })?;
     if released.is_empty() && matches!(which, Release::First { count: 1.. }) {
         return Err(nothing());

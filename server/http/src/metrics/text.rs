@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 
 use minikeeper::admin::{Metric, MetricNumber, Sample};
 
+/// Labels of a sample, with their values.
+type Labels = Vec<(&'static str, String)>;
+
 /// Metric with its samples.
 #[derive(Clone, Debug)]
 pub(super) struct Family {
     name: String,
     kind: &'static str,
     help: String,
-    samples: Vec<(String, Vec<(&'static str, String)>, f64)>,
+    samples: Vec<(String, Labels, f64)>,
 }
 
 impl Family {
