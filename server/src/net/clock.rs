@@ -145,6 +145,9 @@ impl Slice {
     }
 }
 
+/// Moment in real time at which a countdown ends.
+pub(super) type Deadline = Instant;
+
 /// Timeout in real time, or in the time of the runtime that the server's clock follows.
 #[derive(Clone, Debug)]
 pub(super) struct Countdown {
@@ -193,7 +196,7 @@ impl Countdown {
     }
 
     /// Returns the end in real time; `None` if the time is not real, or too far away.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Deadline> {
         match self.since {
             Since::Real(began) => began.checked_add(self.span),
             #[cfg(feature = "tokio-clock")]

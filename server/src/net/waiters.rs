@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::clock::Countdown;
+use super::clock::{Countdown, Deadline};
 use crate::control::{Wait, WaitId, Waits};
 
 /// Tasks that await a wait, and the time that each has left.
@@ -12,7 +12,7 @@ use crate::control::{Wait, WaitId, Waits};
 pub(super) struct Waiters {
     by_id: BTreeMap<WaitId, Waiter>,
     /// Ends of the waits that are measured in real time, the next one first.
-    deadlines: BTreeSet<(Instant, WaitId)>,
+    deadlines: BTreeSet<(Deadline, WaitId)>,
 }
 
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Waiter {
     pub(super) countdown: Option<Countdown>,
     pub(super) waker: Option<Waker>,
     /// Its entry among the deadlines.
-    deadline: Option<Instant>,
+    deadline: Option<Deadline>,
 }
 
 impl Waiters {

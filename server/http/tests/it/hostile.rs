@@ -32,8 +32,10 @@ fn bodies() -> Vec<Value> {
     vec![
         json!({}),
         json!({"clock": "manual", "members": 3, "labels": ["worker"], "seed": {"/a": "1"}, "journal": "full"}),
-        json!({"name": "lost", "on": {"op": "create", "path": "/a*"}, "nth": 1, "times": null, "then": {"fault": "lose_reply"}}),
-        json!({"seed": 7, "rules": [{"name": "late", "probability": 0.5, "then": {"fault": "delay_reply", "by_ms": 1}}]}),
+        json!({"name": "lost", "on": {"op": "create", "path": "/a*"}, "nth": 1, "times": null,
+               "then": {"fault": "lose_reply"}}),
+        json!({"seed": 7, "rules": [{"name": "late", "probability": 0.5,
+               "then": {"fault": "delay_reply", "by_ms": 1}}]}),
         json!({"on": {"kind": "watch_event"}}),
         json!({"release": "first", "count": 1}),
         json!({"label": "worker", "direction": "both"}),
