@@ -1,5 +1,6 @@
-//! Parts from outside: Java, ZooKeeper's jars, Python packages, Node. Their ordinary clients (`mvn`, `pip`, `npm`)
-//! install them into a folder of their own; a part that cannot be had is reported with its name and the reason.
+//! Parts from outside: Java, ZooKeeper's jars, Python packages, Node, Go modules. Their ordinary clients (`mvn`, `pip`,
+//! `npm`, `go`) install them into a folder of their own; a part that cannot be had is reported with its name and the
+//! reason.
 //!
 //! ```no_run
 //! use minikeeper_harness::provision;
@@ -11,12 +12,14 @@
 //! ```
 
 mod binary;
+mod go;
 mod java;
 mod node;
 mod part;
 mod python;
 
 pub use binary::binary;
+pub use go::{Go, go};
 pub use java::{
     ClassPath, DEBIAN, InstalledZooKeeper, java, zookeeper, zookeeper_jars, zookeeper_version,
 };

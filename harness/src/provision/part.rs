@@ -11,13 +11,15 @@ pub enum Part {
     Python,
     /// `npm`, which installs Node and its packages.
     Node,
+    /// Go, and the modules that it downloads.
+    Go,
     /// A container engine.
     Docker,
 }
 
 impl Part {
     /// All parts, in the order of messages.
-    pub const ALL: [Self; 4] = [Self::Java, Self::Python, Self::Node, Self::Docker];
+    pub const ALL: [Self; 5] = [Self::Java, Self::Python, Self::Node, Self::Go, Self::Docker];
 
     /// Returns the name of the part in `MINIKEEPER_REQUIRE`.
     #[must_use]
@@ -26,6 +28,7 @@ impl Part {
             Self::Java => "java",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Go => "go",
             Self::Docker => "docker",
         }
     }
@@ -116,7 +119,7 @@ impl Requirement {
 
 /// A word in `MINIKEEPER_REQUIRE` that names no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a part; use java, python, node, docker or all")]
+#[error("`{0}` is not a part; use java, python, node, go, docker or all")]
 pub struct UnknownPart(String);
 
 /// A part that is missing, with the reason.
