@@ -421,7 +421,7 @@ fn step(filled: u64, pre_alloc_size: u64) -> u64 {
 }
 
 fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
-    static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let mut at = from;
     while at < to {
         let length = usize::try_from(to.saturating_sub(at)).unwrap_or(usize::MAX);
