@@ -26,8 +26,8 @@ pub fn go(name: &str, modules: &[&str]) -> Result<Go, Missing> {
         std::fs::create_dir(&project).map_err(|error| error.to_string())?;
         std::fs::write(project.join("go.mod"), "module project\n")
             .map_err(|error| error.to_string())?;
-        // Later commands have the cache of these as their proxy. `get` downloads what builds need, `download` the rest of
-        // what a module's own tests need.
+        // Later commands have the cache of these as their proxy. `get` downloads the modules that builds need,
+        // `download` the rest, which a module's own tests need.
         for arguments in [&["get"][..], &["mod", "download"]] {
             let mut command = go.caches("go");
             command.args(arguments).current_dir(&project);
