@@ -144,7 +144,9 @@ impl Backend for Address {
     fn supports(&self, capability: Capability<'_>) -> bool {
         let found = &self.found;
         match capability {
-            Capability::Restart | Capability::Setup | Capability::ManualTime => false,
+            Capability::Restart | Capability::Setup | Capability::ManualTime | Capability::Http => {
+                false
+            }
             Capability::SuperUser => found.super_user,
             Capability::TtlZnodes => found.ttl_znodes,
             Capability::Timeout(ms) => {

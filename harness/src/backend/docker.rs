@@ -95,7 +95,7 @@ impl Backend for Container {
 
     fn supports(&self, capability: Capability<'_>) -> bool {
         match capability {
-            Capability::ManualTime => false,
+            Capability::ManualTime | Capability::Http => false,
             Capability::Restart => self.keeps_state,
             Capability::Setup
             | Capability::SuperUser

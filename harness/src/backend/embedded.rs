@@ -1,22 +1,29 @@
 //! `embedded`: minikeeper in this process.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use minikeeper::{Config, Server, ServerBuilder, SessionId, config::FourLetterWords};
+use minikeeper::{
+    Config, Server, ServerBuilder, SessionId,
+    config::{FourLetterWords, MetricsProvider},
+};
+use minikeeper_http::{AdminServer, AdminSettings, MetricsServer, MetricsSettings};
 use semver::Version;
 use tempfile::TempDir;
 
 use super::process::new_folder;
 use super::{
-    Backend, BackendError, BackendKind, Capability, Clock, Compression, SUPER_DIGEST, ServerSetup,
-    Settings,
+    Backend, BackendError, BackendKind, Capability, Clock, Compression, HttpServer, SUPER_DIGEST,
+    ServerSetup, Settings,
 };
 
 /// A minikeeper server in this process.
 #[derive(Debug)]
 pub struct Embedded {
     kind: BackendKind,
+    admin: Option<AdminServer>,
+    metrics: Option<MetricsServer>,
     /// Declared before the folder, so that the server ends before the folder is deleted.
     server: Server,
     manual_time: bool,
@@ -67,7 +74,7 @@ impl Embedded {
         config.super_digest = Some(SUPER_DIGEST.to_owned());
         config.container_check_interval = settings.reaping_interval();
         match settings.setup {
-            ServerSetup::Usual | ServerSetup::Reaping => {}
+            ServerSetup::Usual | ServerSetup::Reaping | ServerSetup::Admin => {}
             ServerSetup::Quotas => config.enforce_quota = true,
             ServerSetup::Shipped => {
                 config.super_digest = None;
@@ -76,6 +83,7 @@ impl Embedded {
             }
             ServerSetup::EnforcedAuth => config.required_auth_schemes = vec!["digest".to_owned()],
             ServerSetup::SkipAcl => config.skip_acl = true,
+            ServerSetup::Prometheus => config.metrics_provider = MetricsProvider::Prometheus,
         }
         if let Some(data) = data {
             let folder_settings = &settings.folder_settings;
@@ -100,20 +108,53 @@ impl Embedded {
         if settings.manual_time {
             builder = builder.manual_clock();
         }
+        let server = builder.start()?;
+        let (admin, metrics) = monitored(&server, settings.setup)?;
         Ok(Self {
             kind: if data.is_some() {
                 BackendKind::EmbeddedData
             } else {
                 BackendKind::Embedded
             },
-            server: builder.start()?,
+            admin,
+            metrics,
+            server,
             manual_time: settings.manual_time,
             _folder: None,
         })
     }
 }
 
+/// Starts the HTTP servers of a setup.
+fn monitored(
+    server: &Server,
+    setup: ServerSetup,
+) -> Result<(Option<AdminServer>, Option<MetricsServer>), BackendError> {
+    if !matches!(setup, ServerSetup::Admin | ServerSetup::Prometheus) {
+        return Ok((None, None));
+    }
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut settings = AdminSettings::default();
+    settings.address = free;
+    settings.initial_configuration = Some("clientPort=0\n".to_owned());
+    let admin = AdminServer::start(server.admin(), settings)?;
+    if setup == ServerSetup::Admin {
+        return Ok((Some(admin), None));
+    }
+    let mut settings = MetricsSettings::default();
+    settings.address = free;
+    let metrics = MetricsServer::start(server, settings)?;
+    Ok((Some(admin), Some(metrics)))
+}
+
 impl Backend for Embedded {
+    fn http_address(&self, server: HttpServer) -> Option<SocketAddr> {
+        match server {
+            HttpServer::Admin => self.admin.as_ref().map(AdminServer::address),
+            HttpServer::Metrics => self.metrics.as_ref().map(MetricsServer::address),
+        }
+    }
+
     fn name(&self) -> String {
         self.kind.to_string()
     }

@@ -11,6 +11,7 @@ mod embedded;
 mod ensemble;
 mod folder_settings;
 mod four_letter;
+mod http;
 mod kind;
 mod member;
 mod minikeeper_process;
@@ -26,6 +27,7 @@ pub use embedded::Embedded;
 pub use ensemble::Ensemble;
 pub use folder_settings::{Compression, FolderSettings};
 pub use four_letter::four_letter_word;
+pub use http::{HttpAnswer, HttpRequest, HttpServer, http};
 pub use kind::{BackendKind, UnknownBackend};
 pub use minikeeper_process::MinikeeperProcess;
 pub use process::ZooKeeper;
@@ -33,6 +35,7 @@ pub use setup::ServerSetup;
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use semver::Version;
@@ -56,6 +59,11 @@ pub trait Backend: fmt::Debug + Send {
 
     /// Returns whether the server has a capability that not every server has.
     fn supports(&self, capability: Capability<'_>) -> bool;
+
+    /// Returns the address of an HTTP server, if the [setup](ServerSetup) has it.
+    fn http_address(&self, _server: HttpServer) -> Option<SocketAddr> {
+        None
+    }
 
     /// Advances the server's clock, if it has a manual one.
     fn advance_clock(&self, _by: Duration) -> Clock {
@@ -109,6 +117,8 @@ pub enum Capability<'a> {
     Timeout(i32),
     /// The server answers this four-letter word.
     FourLetterWord(&'a str),
+    /// The server can be started with its AdminServer and its metrics.
+    Http,
 }
 
 impl fmt::Display for Capability<'_> {
@@ -121,6 +131,7 @@ impl fmt::Display for Capability<'_> {
             Self::TtlZnodes => f.write_str("TTL znodes"),
             Self::Timeout(ms) => write!(f, "session timeouts of 500 ms ticks ({ms} ms)"),
             Self::FourLetterWord(word) => write!(f, "the four-letter word {word}"),
+            Self::Http => f.write_str("an AdminServer"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `zookeeper:VERSION`: a real standalone ZooKeeper, on a free port, with its data in a temporary folder.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use semver::Version;
@@ -7,7 +8,7 @@ use tempfile::TempDir;
 
 use super::member::Member;
 use super::ports::free_port;
-use super::{Backend, BackendError, BackendKind, Capability, Settings};
+use super::{Backend, BackendError, BackendKind, Capability, HttpServer, ServerSetup, Settings};
 use crate::patience;
 use crate::provision::{InstalledZooKeeper, zookeeper};
 
@@ -20,6 +21,8 @@ pub struct ZooKeeper {
     kind: BackendKind,
     settings: Settings,
     installed: InstalledZooKeeper,
+    /// Ports of the AdminServer and of the metrics.
+    http_ports: (u16, u16),
     /// Declared before the folder, so that the process ends before the folder is deleted.
     member: Member,
     /// The temporary folder; `None` if the caller owns the folder.
@@ -71,6 +74,7 @@ impl ZooKeeper {
                 kind: BackendKind::ZooKeeper(version.to_owned()),
                 settings: settings.clone(),
                 installed: installed.clone(),
+                http_ports: (free_port()?, free_port()?),
                 member: Member::new(path)?,
                 _folder: own,
             };
@@ -117,6 +121,7 @@ impl ZooKeeper {
                 (quorum_of_one(id, ports), "leader")
             }
         };
+        let more = more + &http_lines(self.settings.setup, self.http_ports);
         member.launch(&self.installed.class_path, &self.settings, &more)?;
         let what = format!("{} to serve on {}", self.kind, member.address());
         patience::until(&what, || match member.mode() {
@@ -132,6 +137,22 @@ fn quorum_of_one(id: u8, (peers, election): (u16, u16)) -> String {
     format!(
         "standaloneEnabled=false\ninitLimit=10\nsyncLimit=5\nserver.{id}=127.0.0.1:{peers}:{election}\n"
     )
+}
+
+/// Returns the lines of `zoo.cfg` for the AdminServer and the metrics. The last line of a name counts.
+fn http_lines(setup: ServerSetup, (admin, metrics): (u16, u16)) -> String {
+    if !matches!(setup, ServerSetup::Admin | ServerSetup::Prometheus) {
+        return String::new();
+    }
+    let lines = format!(
+        "admin.enableServer=true\nadmin.serverAddress=127.0.0.1\nadmin.serverPort={admin}\n"
+    );
+    if setup == ServerSetup::Admin {
+        return lines;
+    }
+    lines
+        + "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\n"
+        + &format!("metricsProvider.httpHost=127.0.0.1\nmetricsProvider.httpPort={metrics}\n")
 }
 
 /// Creates a folder for servers, which is deleted when dropped.
@@ -155,6 +176,15 @@ impl Backend for ZooKeeper {
 
     fn supports(&self, capability: Capability<'_>) -> bool {
         capability != Capability::ManualTime
+    }
+
+    fn http_address(&self, server: HttpServer) -> Option<SocketAddr> {
+        let (admin, metrics) = self.http_ports;
+        let port = match server {
+            HttpServer::Admin => admin,
+            HttpServer::Metrics => metrics,
+        };
+        Some(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
     fn restart(&mut self) -> Result<(), BackendError> {

@@ -18,17 +18,23 @@ pub enum ServerSetup {
     EnforcedAuth,
     /// `usual`, and permissions are not checked.
     SkipAcl,
+    /// `usual`, with an AdminServer.
+    Admin,
+    /// `usual`, with an AdminServer and metrics for Prometheus.
+    Prometheus,
 }
 
 impl ServerSetup {
     /// All setups.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Usual,
         Self::Quotas,
         Self::Reaping,
         Self::Shipped,
         Self::EnforcedAuth,
         Self::SkipAcl,
+        Self::Admin,
+        Self::Prometheus,
     ];
 
     /// Returns the name in scripts.
@@ -41,6 +47,8 @@ impl ServerSetup {
             Self::Shipped => "shipped",
             Self::EnforcedAuth => "enforced-auth",
             Self::SkipAcl => "skip-acl",
+            Self::Admin => "admin",
+            Self::Prometheus => "prometheus",
         }
     }
 }
@@ -55,7 +63,9 @@ impl Settings {
             | ServerSetup::Quotas
             | ServerSetup::Reaping
             | ServerSetup::EnforcedAuth
-            | ServerSetup::SkipAcl => "*",
+            | ServerSetup::SkipAcl
+            | ServerSetup::Admin
+            | ServerSetup::Prometheus => "*",
         }
     }
 
@@ -72,7 +82,11 @@ impl Settings {
             ));
         }
         let more: &[&str] = match self.setup {
-            ServerSetup::Usual | ServerSetup::Reaping | ServerSetup::Shipped => &[],
+            ServerSetup::Usual
+            | ServerSetup::Reaping
+            | ServerSetup::Shipped
+            | ServerSetup::Admin
+            | ServerSetup::Prometheus => &[],
             ServerSetup::Quotas => &["zookeeper.enforceQuota=true"],
             ServerSetup::EnforcedAuth => &[
                 "zookeeper.enforce.auth.enabled=true",

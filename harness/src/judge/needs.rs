@@ -34,6 +34,10 @@ fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
     if headers.virgin || headers.server != ServerSetup::Usual || (headers.bare && foreign) {
         needs.push(Capability::Setup);
     }
+    let mut steps = case.script().map_or(&[][..], |script| &script.steps).iter();
+    if steps.any(|step| matches!(step, Step::Http(_))) {
+        needs.push(Capability::Http);
+    }
     if headers.server != ServerSetup::Usual {
         // The server is set up for the case, which may be about the missing capability.
         return needs;
@@ -48,7 +52,7 @@ fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
             Step::Act { action, .. } => of_action(action, foreign, &mut needs),
             // The length of a tick determines when something falls due.
             Step::Pass(_) if foreign => needs.push(Capability::Timeout(SHORTEST_TIMEOUT_MS)),
-            Step::Pass(_) | Step::Restart => {}
+            Step::Pass(_) | Step::Restart | Step::Http(_) => {}
         }
     }
     needs

@@ -125,6 +125,15 @@ fn pom(version: &str) -> String {
         dependencies.push(("io.dropwizard.metrics", "metrics-core", "4.1.12.1"));
         dependencies.push(("org.xerial.snappy", "snappy-java", "1.1.10.5"));
         dependencies.push(("commons-cli", "commons-cli", "1.5.0"));
+        let (jetty, jackson) = of_admin_server(version);
+        dependencies.push(("org.eclipse.jetty", "jetty-server", jetty));
+        dependencies.push(("org.eclipse.jetty", "jetty-servlet", jetty));
+        dependencies.push(("com.fasterxml.jackson.core", "jackson-databind", jackson));
+    }
+    if version.starts_with("3.9.") {
+        // Not every release of the provider is in Maven Central. That of 3.9.4 runs on every 3.9.
+        let provider = "zookeeper-prometheus-metrics";
+        dependencies.push(("org.apache.zookeeper", provider, "3.9.4"));
     }
     let dependencies: String = dependencies
         .iter()
@@ -140,6 +149,19 @@ fn pom(version: &str) -> String {
          <groupId>minikeeper</groupId><artifactId>provision</artifactId><version>1</version>\n  \
          <dependencies>\n{dependencies}  </dependencies>\n</project>\n"
     )
+}
+
+/// Returns the versions of Jetty and Jackson that a release line is built with. Its pom calls both `provided`, but the
+/// AdminServer needs them at run time.
+fn of_admin_server(version: &str) -> (&'static str, &'static str) {
+    let line: Vec<&str> = version.split('.').take(2).collect();
+    match line.as_slice() {
+        ["3", "5"] => ("9.4.46.v20220331", "2.13.3"),
+        ["3", "6"] => ("9.4.49.v20220914", "2.13.4.2"),
+        ["3", "7"] => ("9.4.52.v20230823", "2.15.2"),
+        ["3", "8"] => ("9.4.57.v20241219", "2.15.2"),
+        _ => ("9.4.58.v20250814", "2.15.2"),
+    }
 }
 
 fn from_debian(version: &str) -> Result<ClassPath, String> {

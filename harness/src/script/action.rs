@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::lexer::{Bytes, Text, Tokens};
 use super::request::{hex, many, parse, write_many};
+use crate::backend::HttpRequest;
 use crate::client::Request;
 
 /// Default session timeout of a client, in milliseconds.
@@ -27,6 +28,9 @@ pub enum Step {
     Restart,
     /// A four-letter word on a separate connection: `4lw ruok`.
     FourLetterWord(String),
+    /// A request to the AdminServer or the metrics: `http GET /commands/ruok`, `http GET "/metrics"`, with credentials
+    /// behind: `http GET /commands/snap "digest super:test"`.
+    Http(HttpRequest),
 }
 
 /// An action of a client.
@@ -119,6 +123,17 @@ impl Step {
             "pass" => Self::Pass(duration(&tokens.word("a duration")?)?),
             "restart" => Self::Restart,
             "4lw" => Self::FourLetterWord(tokens.text("a four-letter word")?),
+            "http" => {
+                let method = tokens.word("a method")?;
+                let path = tokens.text("a path")?;
+                let has_more = tokens.end().is_err();
+                let authorization = has_more.then(|| tokens.text("credentials")).transpose()?;
+                Self::Http(HttpRequest {
+                    method,
+                    path,
+                    authorization,
+                })
+            }
             word => return Err(format!("`{word}` is not a step")),
         };
         tokens.end()?;
@@ -141,7 +156,7 @@ impl Step {
                 | Action::Cut
                 | Action::Silent => false,
             },
-            Self::Restart | Self::FourLetterWord(_) => false,
+            Self::Restart | Self::FourLetterWord(_) | Self::Http(_) => false,
         }
     }
 }
@@ -244,6 +259,13 @@ impl fmt::Display for Step {
             Self::Pass(span) => write!(f, "pass {}ms", span.as_millis()),
             Self::Restart => f.write_str("restart"),
             Self::FourLetterWord(word) => write!(f, "4lw {}", Text(word)),
+            Self::Http(request) => {
+                write!(f, "http {} {}", request.method, Text(&request.path))?;
+                match &request.authorization {
+                    Some(authorization) => write!(f, " {}", Text(authorization)),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use zookeeper_client::StateWatcher;
 
-use crate::backend::{Backend, BackendError, Clock, four_letter_word};
+use crate::backend::{Backend, BackendError, Clock, four_letter_word, http};
 use crate::client::{
     Acl, Client, ClientError, ConnectRequest, ConnectResponse, CreateKind, Request,
 };
@@ -265,6 +265,12 @@ impl<'a> Stage<'a> {
                     .four_letter_word(word, &self.chroot.in_text(&text));
                 Ok(())
             }
+            Step::Http(request) => {
+                let address = self.backend.http_address(request.server());
+                let address = address.ok_or_else(|| io::Error::other("it serves no HTTP"))?;
+                self.notes.http(request, &http(address, request)?);
+                Ok(())
+            }
         }
     }
 
@@ -431,7 +437,8 @@ impl<'a> Stage<'a> {
             }
             | Step::Pass(_)
             | Step::Restart
-            | Step::FourLetterWord(_) => self.drain_events().await,
+            | Step::FourLetterWord(_)
+            | Step::Http(_) => self.drain_events().await,
         }
     }
 

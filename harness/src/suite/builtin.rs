@@ -29,6 +29,7 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "container"
     "quota"
     "words"
+    "admin"
     "refused"
     "found"
 ];

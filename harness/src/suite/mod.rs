@@ -264,7 +264,7 @@ impl Case {
             .map(|step| match step {
                 Step::Pass(span) => *span,
                 Step::Restart => Duration::from_secs(2),
-                Step::Act { .. } | Step::FourLetterWord(_) => Duration::ZERO,
+                Step::Act { .. } | Step::FourLetterWord(_) | Step::Http(_) => Duration::ZERO,
             })
             .sum()
     }

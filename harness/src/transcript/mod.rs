@@ -27,6 +27,7 @@
 //! - control characters: escaped, so that a line stays one line
 
 mod ephemerals;
+mod http;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::alignment;
+use crate::backend::{HttpAnswer, HttpRequest};
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
 use crate::script::{AclText, Step, quoted};
 use crate::transcribe::Transcribe;
@@ -269,6 +271,15 @@ impl Notes {
         };
         self.lines.append(&mut words::lines(word, text, known));
         self.packets_known |= word == "srst";
+    }
+
+    /// Records the answer to a request over HTTP.
+    pub fn http(&mut self, request: &HttpRequest, answer: &HttpAnswer) {
+        let known = words::Known {
+            state: self.absolute_zxids,
+            packets: false,
+        };
+        self.lines.append(&mut http::lines(request, answer, known));
     }
 
     /// Records a reply.

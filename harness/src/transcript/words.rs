@@ -14,7 +14,7 @@ pub(super) struct Known {
 
 /// Lines of `mntr` that follow from the operations on a new server. Of every other number only the kind is
 /// compared.
-const GAUGES: [&str; 13] = [
+pub(super) const GAUGES: [&str; 13] = [
     "zk_server_state",
     "zk_ephemerals_count",
     "zk_num_alive_connections",
@@ -54,7 +54,7 @@ pub(super) fn lines(word: &str, text: &str, known: Known) -> Vec<Line> {
 }
 
 impl Line {
-    fn said(text: &str) -> Self {
+    pub(super) fn said(text: &str) -> Self {
         let mut line = Self::default();
         line.text(format!("  {text}"));
         line
@@ -62,7 +62,7 @@ impl Line {
 }
 
 /// Replaces numbers by their kind: `<int>`, `<double>`, `0x<hex>`.
-fn kinds(text: &str) -> String {
+pub(super) fn kinds(text: &str) -> String {
     let mut found = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -141,7 +141,7 @@ fn server(line: &str, known: Known) -> Line {
 /// The number of outstanding requests, 0 if it is negative. A real server increments the counter after handing
 /// the request to the thread that answers it and decrements the counter (`ZooKeeperServer.submitRequestNow`,
 /// `FinalRequestProcessor.processRequest`).
-fn outstanding(value: &str) -> &str {
+pub(super) fn outstanding(value: &str) -> &str {
     if value.starts_with('-') { "0" } else { value }
 }
 

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use minikeeper::Server;
 
@@ -104,6 +104,9 @@ impl MetricsServer {
 /// Maximum number of connections.
 const CONNECTIONS: usize = 1000;
 
+/// Content type of a page about an error.
+const PAGE: &str = "text/html;charset=iso-8859-1";
+
 /// Content type of the text format.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -118,19 +121,15 @@ impl Site for MetricsSite {
         Box::pin(async move {
             let (head, _) = request.into_parts();
             if head.uri.path() != "/metrics" {
-                let text = "the metrics are at /metrics\n";
-                return response(StatusCode::NOT_FOUND, "text/plain", text.to_owned());
+                let page =
+                    "<html><h2>Error 404 Not Found</h2><p>the metrics are at /metrics</p></html>\n";
+                return response(StatusCode::NOT_FOUND, PAGE, page.to_owned());
             }
             match head.method {
                 Method::GET | Method::HEAD | Method::POST => {}
                 _ => {
-                    let mut refused = response(
-                        StatusCode::METHOD_NOT_ALLOWED,
-                        "text/plain",
-                        "send GET\n".to_owned(),
-                    );
-                    let methods = HeaderValue::from_static("GET, HEAD, POST");
-                    refused.headers_mut().insert(ALLOW, methods);
+                    let mut refused = Response::new(Body::whole(Vec::new()));
+                    *refused.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
                     return refused;
                 }
             }
