@@ -195,13 +195,11 @@ impl Context {
                 let mut values: Vec<&Value> = values.iter().collect();
                 values.sort_by_key(|value| value.get("session_id").and_then(Value::as_i64));
                 for (place, value) in values.into_iter().enumerate() {
-                    match value {
-                        Value::Object(members) => {
-                            self.object(&format!("{before}{name}[{place}]."), members, lines);
-                        }
-                        other => {
-                            lines.push(Line::said(&format!("{before}{name}[{place}]: {other}")))
-                        }
+                    let name = format!("{before}{name}[{place}]");
+                    if let Value::Object(members) = value {
+                        self.object(&format!("{name}."), members, lines);
+                    } else {
+                        lines.push(Line::said(&format!("{name}: {value}")));
                     }
                 }
             }
@@ -235,7 +233,12 @@ impl Context {
             Value::Number(number) if name == "outstanding_requests" => {
                 outstanding(&number.to_string()).to_owned()
             }
-            other => other.to_string(),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => value.to_string(),
         }
     }
 }
