@@ -111,6 +111,7 @@ impl ZooKeeper {
     }
 
     fn launch(&mut self) -> Result<(), BackendError> {
+        let http = http_lines(self.settings.setup, self.version(), self.http_ports);
         let member = &mut self.member;
         let id = self.settings.folder_settings.server_id;
         let (more, expected) = match id {
@@ -121,7 +122,7 @@ impl ZooKeeper {
                 (quorum_of_one(id, ports), "leader")
             }
         };
-        let more = more + &http_lines(self.settings.setup, self.http_ports);
+        let more = more + &http;
         member.launch(&self.installed.class_path, &self.settings, &more)?;
         let what = format!("{} to serve on {}", self.kind, member.address());
         patience::until(&what, || match member.mode() {
@@ -140,14 +141,19 @@ fn quorum_of_one(id: u8, (peers, election): (u16, u16)) -> String {
 }
 
 /// Returns the lines of `zoo.cfg` for the AdminServer and the metrics. The last line of a name counts.
-fn http_lines(setup: ServerSetup, (admin, metrics): (u16, u16)) -> String {
+fn http_lines(
+    setup: ServerSetup,
+    version: Option<Version>,
+    (admin, metrics): (u16, u16),
+) -> String {
     if !matches!(setup, ServerSetup::Admin | ServerSetup::Prometheus) {
         return String::new();
     }
     let lines = format!(
         "admin.enableServer=true\nadmin.serverAddress=127.0.0.1\nadmin.serverPort={admin}\n"
     );
-    if setup == ServerSetup::Admin {
+    // The provider is not installed for older releases, so no case has metrics there.
+    if setup == ServerSetup::Admin || version < Some(Version::new(3, 9, 0)) {
         return lines;
     }
     lines
