@@ -1,4 +1,4 @@
-//! HTTP side of [minikeeper](minikeeper): the control API, through which a test in any language has every power of a
+//! HTTP side of [`minikeeper`]: the control API, through which a test in any language has every power of a
 //! [`minikeeper::Server`], and the [`AdminServer`] and [metrics](MetricsServer) of a real server.
 //!
 //! [`Control`] serves the API. It makes servers on request; a server of a Rust test can be put under it too:
