@@ -111,7 +111,11 @@ impl ZooKeeper {
     }
 
     fn launch(&mut self) -> Result<(), BackendError> {
-        let http = http_lines(self.settings.setup, self.version(), self.http_ports);
+        let http = http_lines(
+            self.settings.setup,
+            self.version().as_ref(),
+            self.http_ports,
+        );
         let member = &mut self.member;
         let id = self.settings.folder_settings.server_id;
         let (more, expected) = match id {
@@ -143,7 +147,7 @@ fn quorum_of_one(id: u8, (peers, election): (u16, u16)) -> String {
 /// Returns the lines of `zoo.cfg` for the AdminServer and the metrics. The last line of a name counts.
 fn http_lines(
     setup: ServerSetup,
-    version: Option<Version>,
+    version: Option<&Version>,
     (admin, metrics): (u16, u16),
 ) -> String {
     if !matches!(setup, ServerSetup::Admin | ServerSetup::Prometheus) {
@@ -153,7 +157,7 @@ fn http_lines(
         "admin.enableServer=true\nadmin.serverAddress=127.0.0.1\nadmin.serverPort={admin}\n"
     );
     // The provider is not installed for older releases, so no case has metrics there.
-    if setup == ServerSetup::Admin || version < Some(Version::new(3, 9, 0)) {
+    if setup == ServerSetup::Admin || version < Some(&Version::new(3, 9, 0)) {
         return lines;
     }
     lines
