@@ -84,11 +84,15 @@ fn nothing_remains_in_a_process_of_its_own() {
         );
         return;
     }
+    let play_many = |tests| {
+        let control = Control::builder().start().expect("it starts");
+        for number in 0..tests {
+            play(&control, number);
+        }
+    };
+    // The first runtime opens files that the process has once: tokio's pipe for signals, if that feature is on.
+    play_many(1);
     let before = open_files_and_threads();
-    let control = Control::builder().start().expect("it starts");
-    for number in 0..200 {
-        play(&control, number);
-    }
-    drop(control);
+    play_many(200);
     assert_eq!(open_files_and_threads(), before);
 }
