@@ -143,7 +143,7 @@ fn monitored(
     }
     let mut settings = MetricsSettings::default();
     settings.address = free;
-    let metrics = MetricsServer::start(server, settings)?;
+    let metrics = MetricsServer::start(server.admin(), settings)?;
     Ok((Some(admin), Some(metrics)))
 }
 

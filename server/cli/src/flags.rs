@@ -97,7 +97,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(crate) seed: Option<PathBuf>,
 
-    /// Start even if the configuration requires an unsupported feature: an ensemble, TLS, SASL
+    /// Serve all members that the configuration's server lines name, as one ensemble in this process: on the client
+    /// port of each member whose host is this machine, or only on its own; the state is in memory
+    #[arg(long, conflicts_with_all = ["members", "address", "data_dir"])]
+    pub(crate) members_from_config: bool,
+
+    /// Start even if the configuration requires an unsupported feature: TLS, SASL, several voting members
     #[arg(long)]
     pub(crate) ignore_unsupported: bool,
 

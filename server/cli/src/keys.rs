@@ -75,7 +75,7 @@ pub(crate) enum Why {
     Memory,
     /// The metrics are never queued or sampled.
     Metrics,
-    /// There is one server and no ensemble.
+    /// Members of one process have no protocol among them.
     Quorum,
     /// SASL and Kerberos are not supported.
     Sasl,
@@ -111,7 +111,7 @@ impl Why {
             Self::Java => "there is no Java virtual machine",
             Self::Memory => "the state is in memory",
             Self::Metrics => "metrics are never queued or sampled",
-            Self::Quorum => "one server, no ensemble",
+            Self::Quorum => "no quorum protocol",
             Self::Sasl => "SASL and Kerberos are not supported",
             Self::Throttling => "requests are never throttled",
             Self::Tls => "TLS is not supported, and clients connect without it",

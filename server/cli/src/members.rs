@@ -1,12 +1,14 @@
 //! Server lines of a configuration: the role of each member, and its address for clients.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 /// Parts of a `server.N` line that concern a standalone server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) id: i64,
     pub(crate) votes: bool,
+    /// Host of each of its addresses for the other members.
+    pub(crate) hosts: Vec<String>,
     /// Address for clients, after the `;`.
     pub(crate) client: Option<SocketAddr>,
 }
@@ -44,14 +46,15 @@ pub(crate) fn parse(name: &str, value: &str, reading: Reading) -> Result<Member,
              a line multiAddress.enabled=true is read too late",
         ));
     }
-    let mut votes = None;
+    let (mut votes, mut hosts) = (None, Vec::new());
     for server in servers.split('|') {
         let parts = split_host(server)?;
-        let (first, second, kind) = match parts.as_slice() {
-            [_, first, second] => (first, second, None),
-            [_, first, second, kind] => (first, second, Some(kind)),
+        let (host, first, second, kind) = match parts.as_slice() {
+            [host, first, second] => (host, first, second, None),
+            [host, first, second, kind] => (host, first, second, Some(kind)),
             _ => return Err(shape()),
         };
+        hosts.push(String::from(*host));
         if port(first)? == port(second)? {
             return Err("the two ports of a server must differ".to_owned());
         }
@@ -72,6 +75,7 @@ pub(crate) fn parse(name: &str, value: &str, reading: Reading) -> Result<Member,
     Ok(Member {
         id,
         votes: votes.unwrap_or(true),
+        hosts,
         client,
     })
 }
@@ -104,6 +108,16 @@ fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| format!("{text:?} is not a port"))
 }
 
+impl Member {
+    /// Whether one of the member's hosts is this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.hosts.iter().any(|host| {
+            // An address of another machine cannot be bound.
+            resolve(host, 0).is_ok_and(|address| UdpSocket::bind(address).is_ok())
+        })
+    }
+}
+
 /// Resolves a host; IPv4 comes before IPv6, as in Java.
 pub(crate) fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
     let host = host.trim();
@@ -131,17 +145,18 @@ mod tests {
     fn check(line: &str, expected: Result<(i64, bool, Option<&str>), &str>) {
         let (name, value) = line.split_once('=').expect("a test line has a value");
         let expected = expected
-            .map(|(id, votes, client)| Member {
-                id,
-                votes,
-                client: client.map(|c| c.parse().expect("a test address is one")),
+            .map(|(id, votes, client)| {
+                let client = client.map(|text| text.parse().expect("a test address is one"));
+                (id, votes, client)
             })
             .map_err(String::from);
         let reading = Reading {
             host: Ipv4Addr::UNSPECIFIED,
             many_addresses: true,
         };
-        assert_eq!(parse(name, value, reading), expected, "{line}");
+        let found = parse(name, value, reading);
+        let found = found.map(|member| (member.id, member.votes, member.client));
+        assert_eq!(found, expected, "{line}");
     }
 
     #[test]
@@ -191,6 +206,25 @@ mod tests {
             Ok((3, true, Some("[::1]:9"))),
         );
         check("server.4=a:1:2|b:1:2", Ok((4, true, None)));
+    }
+
+    #[test]
+    fn a_member_is_local_if_one_of_its_hosts_is_this_machine() {
+        let reading = Reading {
+            host: Ipv4Addr::UNSPECIFIED,
+            many_addresses: true,
+        };
+        // 203.0.113.0/24 is for documentation.
+        for (hosts, is_local) in [
+            ("127.0.0.1:1:2", true),
+            ("localhost:1:2", true),
+            ("203.0.113.1:1:2", false),
+            ("no such host:1:2", false),
+            ("203.0.113.1:1:2|127.0.0.1:1:2", true),
+        ] {
+            let member = parse("server.1", hosts, reading).expect("it is in order");
+            assert_eq!(member.is_local(), is_local, "{hosts}");
+        }
     }
 
     #[test]

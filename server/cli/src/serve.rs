@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc;
 
+use minikeeper::ensemble::Member;
 use minikeeper::{
     Server, ServerBuilder, Snapshot, StartError, Tree,
     folder::{FileKind, FileName, OpenOptions, Storage, StorageError},
@@ -103,8 +104,9 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     // Before the start, so that an early signal ends the server cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
     let (admin, metrics) = (settings.admin.take(), settings.metrics.take());
+    let own_member = settings.own_member;
     let server = start(settings, seed, copied)?;
-    let _monitoring = monitor(&server, admin, metrics)?;
+    let _monitoring = monitor(&server.ensemble().member(own_member), admin, metrics)?;
     let of_control = &flags.control_flags;
     let control = control_address
         .map(|address| control::start(address, of_control, &variables, Some(&server)))
@@ -127,15 +129,15 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     }
 }
 
-/// Starts the AdminServer and the metrics, if they are on. They end when the result is dropped.
+/// Starts the AdminServer and the metrics of a member, if they are on. They end when the result is dropped.
 fn monitor(
-    server: &Server,
+    member: &Member,
     admin: Option<AdminSettings>,
     metrics: Option<MetricsSettings>,
 ) -> Result<(Option<MetricsServer>, Option<AdminServer>), Failure> {
     let metrics = metrics.map(|settings| {
         let address = settings.address;
-        let started = MetricsServer::start(server, settings);
+        let started = MetricsServer::start(member.admin(), settings);
         started
             .inspect(|metrics| info!("metrics are at http://{}/metrics", metrics.address()))
             .map_err(|source| Failure::Metrics { address, source })
@@ -143,7 +145,7 @@ fn monitor(
     let metrics = metrics.transpose()?;
     let admin = admin.map(|settings| {
         let (address, url) = (settings.address, settings.command_url.clone());
-        let started = AdminServer::start(server.admin(), settings);
+        let started = AdminServer::start(member.admin(), settings);
         started
             .inspect(|admin| info!("the AdminServer is at http://{}{url}", admin.address()))
             .map_err(|source| Failure::Admin { address, source })
@@ -320,10 +322,15 @@ fn greeting(server: &Server, state: &str, is_saved: bool) -> String {
     } else {
         "the state is not saved"
     };
+    let listening = server.ensemble().members().into_iter();
+    let addresses = listening
+        .map(|member| member.addr())
+        .filter(|address| address.port() != 0)
+        .map(|address| address.to_string());
     format!(
         "minikeeper serves ZooKeeper clients on {}, {state}; connect with: zkCli.sh -server {}\n\
          Stop with Ctrl-C or `kill {}`; {saved}.\n",
-        server.addr(),
+        addresses.collect::<Vec<_>>().join(","),
         server.connect_string(),
         std::process::id(),
     )

@@ -43,14 +43,19 @@ pub(crate) struct Rules {
 }
 
 impl Config {
-    /// Returns the members with their addresses. The members after the first have the next ports, or free ones.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (MemberId, SocketAddr)> {
+    /// Returns the members with their addresses; `None` for a member without a listener. Unless the addresses are set,
+    /// the members after the first have the next ports, or free ones.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (MemberId, Option<SocketAddr>)> {
         (1..=self.members).map(|member| {
+            let before = member - 1;
+            if let Some(address) = self.member_addresses.get(usize::from(before)) {
+                return (MemberId(member), *address);
+            }
             let mut address = self.address;
             if address.port() != 0 {
-                address.set_port(address.port().saturating_add(u16::from(member) - 1));
+                address.set_port(address.port().saturating_add(u16::from(before)));
             }
-            (MemberId(member), address)
+            (MemberId(member), Some(address))
         })
     }
 
@@ -150,6 +155,21 @@ impl Config {
         if self.members == 0 || self.members == u8::MAX {
             let members = self.members;
             return Err(format!("an ensemble has 1 to 254 members, not {members}"));
+        }
+        if self.member_addresses.is_empty() {
+            let last = u32::from(self.address.port()) + u32::from(self.members) - 1;
+            if self.address.port() != 0 && last > u32::from(u16::MAX) {
+                return Err(format!(
+                    "the port of the last member would be {last}; use a lower port, or port 0 for free ones"
+                ));
+            }
+        } else if self.member_addresses.len() != usize::from(self.members) {
+            let (members, addresses) = (self.members, self.member_addresses.len());
+            return Err(format!(
+                "the number of member addresses, {addresses}, differs from the number of members, {members}"
+            ));
+        } else if self.member_addresses.iter().all(Option::is_none) {
+            return Err("no member has an address".to_owned());
         }
         Ok(())
     }

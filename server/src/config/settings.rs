@@ -148,7 +148,13 @@ settings! {
         /// Number of members of the ensemble, 1 to 254; 1 is a standalone server.
         ///
         /// Default 1. See [`Ensemble`](crate::Ensemble).
-        members: u8 = 1 => row().range(1, 254);
+        members: u8 = 1 => row().range(1, 254).flag("members", "COUNT", "They take consecutive ports");
+
+        /// Address of each member for clients, by its number; `none` for a member that clients cannot reach.
+        ///
+        /// One entry for each of the [`members`](Self::members), or none. Port 0 takes a free port. By default the
+        /// first member has [`address`](Self::address), and the others the ports after it.
+        member_addresses: Vec<Option<SocketAddr>> = Vec::new() => row().unset("consecutive ports");
 
         /// Labels that matchers may use from the start.
         ///

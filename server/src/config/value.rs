@@ -196,17 +196,40 @@ impl<T: Value> Value for Option<T> {
     }
 }
 
+/// Returns the words between the commas of a list.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    let words = list.split(',').map(|word| word.trim_matches(|c| c <= ' '));
+    words.filter(|word| !word.is_empty())
+}
+
 /// Words separated by commas.
 impl Value for Vec<String> {
     fn parse(text: &str) -> Result<Self, String> {
-        let words = text.split(',').map(|word| word.trim_matches(|c| c <= ' '));
-        Ok(words
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect())
+        Ok(words(text).map(str::to_owned).collect())
     }
 
     fn format(&self) -> String {
         self.join(",")
+    }
+}
+
+/// Addresses separated by commas; `none` for a missing one.
+impl Value for Vec<Option<SocketAddr>> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let parsed = words(text).map(|word| match word {
+            "none" => Ok(None),
+            address => parse(address)
+                .map(Some)
+                .map_err(|error| format!("{address:?}: {error}")),
+        });
+        parsed.collect()
+    }
+
+    fn format(&self) -> String {
+        let words = self.iter().map(|address| {
+            let text = address.as_ref().map(ToString::to_string);
+            text.unwrap_or_else(|| "none".to_owned())
+        });
+        words.collect::<Vec<_>>().join(",")
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::endpoint::NO_LISTENER;
 use super::{Server, Snapshot};
 use crate::net::Engine;
 use crate::protocol::{ErrorCode, MemberId, MetricsProvider, Mode, SessionId, Timestamp, Zxid};
@@ -64,7 +65,7 @@ pub struct Quorum {
     pub leader: Option<MemberId>,
     /// Last transaction that the member has.
     pub last_zxid: Zxid,
-    /// Members with their addresses for clients.
+    /// Members with their addresses for clients. The port of a member without an address is 0.
     pub members: Vec<(MemberId, SocketAddr)>,
 }
 
@@ -345,7 +346,9 @@ impl Admin {
             member: self.member,
             leader,
             last_zxid,
-            members: numbers.zip(addrs.iter().copied()).collect(),
+            members: numbers
+                .zip(addrs.iter().map(|addr| addr.unwrap_or(NO_LISTENER)))
+                .collect(),
         })
     }
 

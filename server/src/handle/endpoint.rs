@@ -9,6 +9,9 @@ use crate::config::reachable;
 /// Address of a client that connects over a stream without an address.
 pub(super) const LOCALHOST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+/// Address of a member without a listener.
+pub(super) const NO_LISTENER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// Checks that a label can be printed in a line of the journal and is not one of the names that the journal uses.
 pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
     if label.is_empty() || label.trim() != label || label.contains(char::is_control) {
@@ -21,9 +24,9 @@ pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
 }
 
 /// Connect string for a client on this machine that may connect to any of these addresses.
-pub(super) fn connect_string(addrs: &[SocketAddr]) -> String {
+pub(super) fn connect_string<'a>(addrs: impl IntoIterator<Item = &'a SocketAddr>) -> String {
     let addrs: Vec<String> = addrs
-        .iter()
+        .into_iter()
         .map(|addr| reachable(*addr).to_string())
         .collect();
     addrs.join(",")

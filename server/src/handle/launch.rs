@@ -52,7 +52,8 @@ impl Server {
     ) -> Result<Self, StartError> {
         let mut rules = config.rules().map_err(StartError::Config)?;
         let (ports, addrs) = reserve_ports(&config)?;
-        let addr = addrs.first().copied().unwrap_or(config.address);
+        let addr = addrs.iter().flatten().next();
+        let addr = addr.copied().unwrap_or(config.address);
         let folder = DataFolder::open(disk, &config.storage, &rules)?;
         let (state, appender, log_setup) = match folder {
             Some(mut folder) => {
@@ -103,18 +104,19 @@ impl Server {
     }
 }
 
-/// Reserves a port for each member, and returns the addresses of the members. Without a listener no port is reserved.
-fn reserve_ports(config: &Config) -> Result<(Ports, Vec<SocketAddr>), StartError> {
+/// Reserves a port for each member that has an address, and returns the addresses of the members. Without a listener no
+/// port is reserved.
+fn reserve_ports(config: &Config) -> Result<(Ports, Vec<Option<SocketAddr>>), StartError> {
     let mut ports = Ports::default();
     let mut addrs = Vec::new();
     for (member, requested) in config.members() {
-        if !config.listener {
+        let Some(requested) = requested.filter(|_| config.listener) else {
             addrs.push(requested);
             continue;
-        }
+        };
         let port = ReservedPort::reserve(requested, config.listen_backlog)
             .map_err(|error| listen_error(requested, error))?;
-        addrs.push(port.addr());
+        addrs.push(Some(port.addr()));
         let listener_id = ListenerId {
             label: None,
             member,
@@ -156,7 +158,7 @@ fn fill(
 fn configure(
     engine: &Arc<Engine>,
     config: &Config,
-    addrs: &[SocketAddr],
+    addrs: &[Option<SocketAddr>],
     log_setup: Option<LogSetup>,
 ) -> Result<(), StartError> {
     for label in &config.labels {
@@ -172,7 +174,7 @@ fn configure(
         engine.journal_transactions();
     }
     if config.journal_on_panic {
-        engine.report_on_panic(connect_string(addrs));
+        engine.report_on_panic(connect_string(addrs.iter().flatten()));
     }
     Ok(())
 }

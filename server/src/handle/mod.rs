@@ -72,8 +72,8 @@ struct Shared {
     unique_session_ids: bool,
     /// Address for clients without a label.
     addr: SocketAddr,
-    /// Address of each member for clients without a label.
-    addrs: Vec<SocketAddr>,
+    /// Address of each member for clients without a label; `None` for a member without a listener.
+    addrs: Vec<Option<SocketAddr>>,
     /// Held while the server starts or stops.
     ports: Mutex<Ports>,
     /// Owners of the members' partitions and lags.
@@ -105,7 +105,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        endpoint::connect_string(&self.shared.addrs)
+        endpoint::connect_string(self.shared.addrs.iter().flatten())
     }
 
     /// Returns the configuration of the server.

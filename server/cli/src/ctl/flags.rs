@@ -9,7 +9,13 @@ use clap::{Args, Subcommand};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Ctl {
     /// URL of the control API [default: MINIKEEPER_CONTROL_URL, or http://127.0.0.1:2180]
-    #[arg(long, value_name = "URL", global = true)]
+    // The flags of `serve`, which the command line has too, have an id `control` for an address.
+    #[arg(
+        id = "control_url",
+        long = "control",
+        value_name = "URL",
+        global = true
+    )]
     pub(super) control: Option<String>,
 
     /// Token of the control API [default: MINIKEEPER_CONTROL_TOKEN]

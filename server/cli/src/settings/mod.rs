@@ -14,7 +14,7 @@ use crate::digest;
 use crate::environment::{self, Configured, Given, Origin, Variables};
 use crate::flags::Serve;
 use crate::keys::{self, Effect, Key, Own, When, Why};
-use crate::members::{self, Member, Reading};
+use crate::members;
 use crate::zoo_cfg;
 
 /// Default port of ZooKeeper.
@@ -26,6 +26,8 @@ const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHO
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
+    /// Number of the member that this process would be; the AdminServer and the metrics are its.
+    pub(crate) own_member: u8,
     /// `user:password` of the super user, which overrides the digest in `config`.
     pub(crate) super_user: Option<String>,
     /// AdminServer, if it is on.
@@ -199,6 +201,8 @@ struct Gathered {
     auth_providers: bool,
     /// Number of the server if no file `myid` has it.
     id: Option<Given>,
+    /// Number of this process among the members of the ensemble that it serves.
+    own_member: u8,
     lacks: Vec<String>,
     idle: BTreeMap<Why, Vec<String>>,
     unknown: Vec<String>,
@@ -222,6 +226,7 @@ impl Default for Gathered {
             servers: Vec::new(),
             auth_providers: false,
             id: None,
+            own_member: 1,
             lacks: Vec::new(),
             idle: BTreeMap::new(),
             unknown: Vec::new(),
@@ -358,7 +363,7 @@ impl Gathered {
         let id = self.id(data_dir.as_deref())?;
         self.check_folders()?;
         let members = self.members()?;
-        self.check_members(&members)?;
+        self.check_members(&members, flags)?;
 
         let fixed = self.fixed_address()?;
         let own = members.iter().find(|member| Some(member.id) == id);
@@ -379,12 +384,17 @@ impl Gathered {
             }
             (fixed, client) => client.or(fixed),
         };
-        if address.is_none() && !flags.settings.has("address") && self.wants_folder {
+        let makes_ensemble = flags.members_from_config && members.len() > 1;
+        let is_needed = self.wants_folder && !makes_ensemble;
+        if address.is_none() && !flags.settings.has("address") && is_needed {
             self.lacks.push(String::from(
                 "no clientPort (ZooKeeper would start without a listener)",
             ));
         }
         config.address = address.unwrap_or((self.host, CLIENT_PORT).into());
+        if makes_ensemble {
+            self.place_members(config, id, members)?;
+        }
         Ok(())
     }
 
@@ -435,74 +445,6 @@ impl Gathered {
         match given.value.parse() {
             Ok(id) => Ok(Some(id)),
             Err(_) => Err(Refusal::value(&given, "is not a number")),
-        }
-    }
-
-    fn members(&mut self) -> Result<Vec<Member>, Refusal> {
-        if let Some(dynamic) = self.given("dynamicConfigFile") {
-            if let Some(line) = self.servers.iter().chain(&self.hierarchy).next() {
-                return Err(Refusal::value(line, "must be in the dynamic file"));
-            }
-            let path = PathBuf::from(&dynamic.value);
-            for given in last_of_each(zoo_cfg::read(&path)?) {
-                match keys::in_file(&given.name) {
-                    Some(key) if ["server.*", "group*", "weight*"].contains(&key.name) => {
-                        self.take(key, given)?;
-                    }
-                    _ => {
-                        return Err(Refusal::value(
-                            &given,
-                            "does not belong in the dynamic file",
-                        ));
-                    }
-                }
-            }
-        }
-        let reading = Reading {
-            host: self.host,
-            many_addresses: self.many_addresses,
-        };
-        self.servers
-            .iter()
-            .map(|given| {
-                members::parse(&given.name, &given.value, reading)
-                    .map_err(|reason| Refusal::value(given, reason))
-            })
-            .collect()
-    }
-
-    /// Checks the server lines: `QuorumPeerConfig.parseDynamicConfig` and `isDistributed`.
-    fn check_members(&mut self, members: &[Member]) -> Result<(), Refusal> {
-        if !self.has_oracle {
-            hierarchy::check(&self.hierarchy, members)?;
-        }
-        let voting = members.iter().filter(|member| member.votes).count();
-        let observing = members.len() - voting;
-        let dissent = self
-            .given("standaloneEnabled")
-            .filter(|given| !is_true(&given.value))
-            .cloned();
-        match (voting, dissent) {
-            (0, Some(given)) => Err(Refusal::value(&given, "needs at least one server line")),
-            (0 | 1, None) if observing > 0 => Err(Refusal::Whole(String::from(
-                "observers need an ensemble; ZooKeeper refuses this too",
-            ))),
-            (0 | 1, None) => Ok(()),
-            (1, Some(given)) => {
-                self.lack(&given, "a server line makes it an ensemble of one");
-                Ok(())
-            }
-            (several, _) => {
-                let variable = self.servers.first().map(|given| &given.origin);
-                let variable = variable
-                    .filter(|origin| matches!(origin, Origin::Variable(_) | Origin::Words(_)))
-                    .map(|origin| format!("{origin}: "));
-                self.lacks.push(format!(
-                    "{}{several} voting members (minikeeper is one server, not an ensemble)",
-                    variable.unwrap_or_default()
-                ));
-                Ok(())
-            }
         }
     }
 
@@ -582,6 +524,7 @@ impl Gathered {
         self.check_times(&config, flags)?;
         flags.settings.apply(&mut config)?;
         self.apply_storage(&mut config, flags)?;
+        self.describe_members(&config, flags);
         let mut warnings = std::mem::take(&mut self.warnings);
 
         if !self.idle.is_empty() {
@@ -606,6 +549,7 @@ impl Gathered {
         }
         Ok(Settings {
             config,
+            own_member: self.own_member,
             super_user: flags.super_user.clone(),
             admin: None,
             metrics: None,
@@ -665,6 +609,7 @@ pub(crate) fn address_in(variables: &Variables) -> Result<SocketAddr, Refusal> {
 }
 
 mod admin;
+mod ensemble;
 mod hierarchy;
 mod storage;
 #[cfg(test)]

@@ -19,7 +19,7 @@ impl Gathered {
         if let Some(data_dir) = flags.settings.path("data_dir") {
             config.storage.data_dir = Some(data_dir);
             config.storage.data_log_dir = flags.settings.path("data_log_dir");
-        } else if flags.keeps_in_memory() {
+        } else if flags.keeps_in_memory() || config.members > 1 {
             config.storage = Storage::default();
             return Ok(());
         } else if let Some(data_dir) = self.given("dataDir").cloned() {

@@ -24,7 +24,11 @@ enum Outcome {
 use Outcome::{NotHere, Refused, Serves};
 
 /// Settles a `zoo.cfg` of these lines. `DIR` stands for the folder of the file.
-fn of_file(text: &str, flags: &[(&str, &str)], options: &Serve) -> Result<Settings, Refusal> {
+pub(super) fn of_file(
+    text: &str,
+    flags: &[(&str, &str)],
+    options: &Serve,
+) -> Result<Settings, Refusal> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let dir = folder.path().to_str().expect("the path is Unicode");
     std::fs::write(folder.path().join("myid"), "1\n").expect("it can be written");
@@ -530,7 +534,8 @@ fn the_images_ensemble_is_refused_and_its_own_line_says_the_port() {
         settle(&Source::Variables, &variables, &Serve::default()).expect_err("two members vote");
     assert_eq!(
         refusal.to_string(),
-        "not supported: ZOO_SERVERS: 2 voting members (minikeeper is one server, not an ensemble); \
+        "not supported: ZOO_SERVERS: 2 voting members (use --members-from-config to serve all of them from this \
+         process); \
          use --ignore-unsupported to start anyway"
     );
     let options = Serve {
@@ -652,7 +657,7 @@ fn variables_of_bitnamis_and_confluents_images_are_honoured() {
     );
     assert_eq!(
         confluents.warnings,
-        ["settings without effect: ZOOKEEPER_SYNC_LIMIT (one server, no ensemble)"]
+        ["settings without effect: ZOOKEEPER_SYNC_LIMIT (no quorum protocol)"]
     );
 }
 
@@ -861,7 +866,7 @@ fn settings_without_effect_are_named_once_and_unknown_ones_with_a_hint() {
     };
     assert_eq!(
         idle,
-        "settings without effect: initLimit, syncLimit (one server, no ensemble); \
+        "settings without effect: initLimit, syncLimit (no quorum protocol); \
          admin.httpVersion (TLS is not supported, and clients connect without it)"
     );
     assert_eq!(

@@ -39,7 +39,8 @@ fn f6_bitnamis_list_of_two_voting_members_is_refused_with_the_reason() {
         for arguments in [&HERE[..], &[]] {
             assert_eq!(
                 refusal(arguments, &[("ZOO_SERVERS", servers)]),
-                "minikeeper: not supported: ZOO_SERVERS: 2 voting members (minikeeper is one server, not an ensemble); \
+                "minikeeper: not supported: ZOO_SERVERS: 2 voting members (use --members-from-config to serve all of \
+                 them from this process); \
                  use --ignore-unsupported to start anyway\n"
             );
         }

@@ -62,7 +62,7 @@ fn a_zoo_cfg_is_served_and_settings_without_effect_are_named() {
         assert_eq!(status.code(), Some(0));
         assert!(data.join("version-2").is_dir());
         assert!(
-            log.contains("settings without effect: initLimit (one server, no ensemble)"),
+            log.contains("settings without effect: initLimit (no quorum protocol)"),
             "{log}"
         );
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use minikeeper::Server;
+use minikeeper::admin::Admin;
+use minikeeper::ensemble::Mode;
 
 use crate::body::Body;
 use crate::listener::{Answering, HttpThread, Limits, Site};
@@ -51,7 +52,7 @@ impl Default for MetricsSettings {
 /// let server = Server::start()?;
 /// let mut settings = MetricsSettings::default();
 /// settings.address = "127.0.0.1:0".parse()?;
-/// let metrics = MetricsServer::start(&server, settings)?;
+/// let metrics = MetricsServer::start(server.admin(), settings)?;
 /// println!("curl http://{}/metrics", metrics.address());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -67,14 +68,14 @@ impl MetricsServer {
     /// # Errors
     ///
     /// If the address is in use or not one of this machine, or this process or machine has no sockets or threads left.
-    pub fn start(server: &Server, settings: MetricsSettings) -> io::Result<Self> {
+    pub fn start(admin: Admin, settings: MetricsSettings) -> io::Result<Self> {
         let listener = TcpListener::bind(settings.address)?;
         let limits = Limits {
             connections: CONNECTIONS,
             ..Limits::default()
         };
         let site = Arc::new(MetricsSite {
-            server: server.clone(),
+            admin,
             export_jvm_info: settings.export_jvm_info,
         });
         let thread = HttpThread::start()?;
@@ -92,7 +93,7 @@ impl MetricsServer {
     /// # let server = minikeeper::Server::start()?;
     /// let mut settings = MetricsSettings::default();
     /// settings.address = "127.0.0.1:0".parse()?;
-    /// assert_ne!(MetricsServer::start(&server, settings)?.address().port(), 0);
+    /// assert_ne!(MetricsServer::start(server.admin(), settings)?.address().port(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -112,7 +113,7 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[derive(Debug)]
 struct MetricsSite {
-    server: Server,
+    admin: Admin,
     export_jvm_info: bool,
 }
 
@@ -147,17 +148,12 @@ impl Site for MetricsSite {
 impl MetricsSite {
     /// The metrics as text; those with these names only, if there are any.
     fn text(&self, names: &[String]) -> String {
-        let mut families: Vec<text::Family> = self
-            .server
-            .admin()
-            .metrics()
-            .iter()
-            .map(text::Family::of)
-            .collect();
+        let mut families: Vec<text::Family> =
+            self.admin.metrics().iter().map(text::Family::of).collect();
         if self.export_jvm_info {
             families.extend(process::families());
         }
-        families.extend(own(&self.server));
+        families.extend(own(&self.admin));
         text::print(&families, names)
     }
 }
@@ -167,7 +163,7 @@ impl MetricsSite {
     clippy::cast_precision_loss,
     reason = "Prometheus has no other numbers"
 )]
-fn own(server: &Server) -> Vec<text::Family> {
+fn own(admin: &Admin) -> Vec<text::Family> {
     vec![
         text::Family::new(
             "minikeeper_info",
@@ -181,14 +177,14 @@ fn own(server: &Server) -> Vec<text::Family> {
             "gauge",
             "Whether the server is running.",
             Vec::new(),
-            f64::from(u8::from(server.is_running())),
+            f64::from(u8::from(admin.mode() != Mode::Stopped)),
         ),
         text::Family::new(
             "minikeeper_clock_seconds",
             "gauge",
             "Time of the server's clock since unix epoch in seconds.",
             Vec::new(),
-            server.now().0 as f64 / 1000.0,
+            admin.now().0 as f64 / 1000.0,
         ),
     ]
 }

@@ -7,11 +7,10 @@ use serde::Serialize;
 
 use super::apply::{ApplyError, apply};
 use super::guards::Lasting;
-use crate::config::reachable;
 use crate::control::{Effects, ListenerId};
 use crate::handle::admin::Admin;
-use crate::handle::endpoint::LOCALHOST;
-use crate::handle::{Server, Shared, StartError};
+use crate::handle::endpoint::{LOCALHOST, NO_LISTENER, connect_string};
+use crate::handle::{Server, StartError};
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
 
@@ -45,7 +44,7 @@ pub struct Member {
 pub struct MemberView {
     /// Number of the member, from 1.
     pub id: MemberId,
-    /// Address that the member listens on unless it is stopped.
+    /// Address that the member listens on unless it is stopped. Its port is 0 if the member has none.
     pub addr: SocketAddr,
     /// Mode of the member.
     pub mode: Mode,
@@ -85,7 +84,8 @@ impl Member {
         Admin::of(&self.server, self.id)
     }
 
-    /// Returns the address that the member listens on. The port stays reserved while the member is stopped.
+    /// Returns the address that the member listens on. The port stays reserved while the member is stopped. It is 0 for
+    /// a member [without an address](crate::Config::member_addresses).
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -95,11 +95,12 @@ impl Member {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         let at = usize::from(self.id.0).saturating_sub(1);
-        let Shared { addr, addrs, .. } = &*self.server.shared;
-        addrs.get(at).copied().unwrap_or(*addr)
+        let addr = self.server.shared.addrs.get(at).copied().flatten();
+        addr.unwrap_or(NO_LISTENER)
     }
 
-    /// Returns a connect string for a client on this machine that connects to this member alone.
+    /// Returns a connect string for a client on this machine that connects to this member alone. It is empty for a
+    /// member [without an address](crate::Config::member_addresses).
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -108,7 +109,8 @@ impl Member {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        reachable(self.addr()).to_string()
+        let addr = self.addr();
+        connect_string(Some(&addr).filter(|addr| **addr != NO_LISTENER))
     }
 
     /// Mode of the member.

@@ -111,7 +111,7 @@ impl Server {
                 }),
             }
         }
-        let members = self.shared.addrs.len();
+        let members = self.shared.addrs.iter().flatten().count();
         addresses.retain(|address| address.addrs.len() == members);
         addresses
     }
@@ -142,7 +142,8 @@ impl Server {
     pub fn labelled(&self, label: &str) -> Result<Address, StartError> {
         let addrs = self.shared.addrs.iter().copied();
         let members = (1..).map(MemberId).zip(addrs);
-        self.add_label(label, members)
+        let listening = members.filter_map(|(member, addr)| Some((member, addr?)));
+        self.add_label(label, listening)
     }
 
     /// Listens on an additional port for each of these members, unless it does already.
