@@ -154,7 +154,8 @@ fn command(first: &str, others: &[String]) -> Option<String> {
 pub(crate) fn of_complaint(error: &clap::Error) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        // The most similar one is the last.
+        Some(ContextValue::Strings(texts)) => texts.last().cloned(),
         _ => None,
     };
     let wrong = text(ContextKind::InvalidArg).unwrap_or_default();

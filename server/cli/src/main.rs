@@ -23,6 +23,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 use flags::{Command, CommandLine};
 use serve::Failure;
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
             // --help and --version.
             let _ = asked.print();
             return ExitCode::SUCCESS;
+        }
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            return ExitCode::from(INVALID);
         }
         Err(error) => {
             let words: Vec<_> = std::env::args_os()

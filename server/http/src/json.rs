@@ -81,10 +81,9 @@ fn hint(text: &str) -> Option<String> {
     let mut names = text.split('`').skip(1).step_by(2);
     let wrong = names.next().filter(|_| is_unknown)?;
     let known: Vec<&str> = names.collect();
-    Some(match nearest(wrong, known.iter().copied()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("known are {}", known.join(", ")),
-    })
+    // serde lists all names itself.
+    let near = nearest(wrong, known.iter().copied())?;
+    Some(format!("did you mean {near}?"))
 }
 
 /// Path of the value without which the error would be another one.

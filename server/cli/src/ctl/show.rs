@@ -20,7 +20,12 @@ pub(super) fn is_failure(value: &Value) -> bool {
 pub(super) fn readable(value: &Value) -> String {
     let mut text = String::new();
     if let Value::Object(fields) = value {
-        object(fields, "", &mut text);
+        // The only list or object of an answer needs no title.
+        let only = fields.values().next().filter(|_| fields.len() == 1);
+        match only {
+            Some(Value::Object(inner)) if !inner.is_empty() => object(inner, "", false, &mut text),
+            Some(_) | None => object(fields, "", only.is_some(), &mut text),
+        }
     } else {
         line(&mut text, "", &inline(value));
     }
@@ -32,10 +37,9 @@ fn line(text: &mut String, indent: &str, content: &str) {
     let _ = writeln!(text, "{indent}{content}");
 }
 
-fn object(fields: &Map<String, Value>, indent: &str, text: &mut String) {
+/// Writes the fields of an object, a line for each; a list that is alone has no title.
+fn object(fields: &Map<String, Value>, indent: &str, is_alone: bool, text: &mut String) {
     let deeper = format!("{indent}  ");
-    // The only list of an answer needs no title.
-    let is_alone = fields.len() == 1 && indent.is_empty();
     for (name, value) in fields {
         match value {
             Value::Array(items) if items.is_empty() => {
@@ -60,12 +64,13 @@ fn object(fields: &Map<String, Value>, indent: &str, text: &mut String) {
                 list(items, &deeper, text);
             }
             Value::Object(inner) if inner.is_empty() => {
-                line(text, indent, &format!("{name}: none"));
+                // In a tree, it is a znode without data.
+                let none = if name.starts_with('/') { "{}" } else { "none" };
+                line(text, indent, &format!("{name}: {none}"));
             }
-            Value::Object(inner) if is_alone => object(inner, indent, text),
             Value::Object(inner) => {
                 line(text, indent, &format!("{name}:"));
-                object(inner, &deeper, text);
+                object(inner, &deeper, false, text);
             }
             Value::String(several) if several.contains('\n') => {
                 line(text, indent, &format!("{name}:"));
@@ -98,6 +103,8 @@ fn list(items: &[Value], indent: &str, text: &mut String) {
             columns.push(name);
         }
     }
+    // The column that tells one row from another comes first.
+    columns.sort_by_key(|name| !matches!(*name, "id" | "number" | "member"));
     let mut table = vec![
         columns
             .iter()
@@ -156,7 +163,7 @@ mod tests {
         ]});
         assert_eq!(
             readable(&sessions),
-            "connected  id    label\nyes        0x1   worker\nno         0x10  -\n"
+            "id    connected  label\n0x1   yes        worker\n0x10  no         -\n"
         );
         let effects = json!({"effects": {"expired": ["0x1"], "deleted": [], "leading": null}});
         assert_eq!(
@@ -164,6 +171,8 @@ mod tests {
             "deleted: none\nexpired: 0x1\nleading: -\n"
         );
         assert_eq!(readable(&json!({"servers": []})), "no servers\n");
+        let tree = json!({"tree": {"/leader": {"ephemeral": true}}});
+        assert_eq!(readable(&tree), "/leader:\n  ephemeral: yes\n");
     }
 
     #[test]

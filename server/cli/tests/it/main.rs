@@ -2,6 +2,7 @@
 
 mod binary;
 mod client;
+mod ctl;
 mod ensemble;
 mod faults;
 mod folders;

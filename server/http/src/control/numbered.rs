@@ -24,7 +24,7 @@ pub(super) fn in_words<'i>(kind: &str, ids: impl ExactSizeIterator<Item = &'i st
         0 => format!("no {kind} exists"),
         1..=MOST_NAMED => {
             let ids: Vec<&str> = ids.collect();
-            format!("there are {}", ids.join(", "))
+            format!("those that exist are {}", ids.join(", "))
         }
         count => format!("there are {count} others"),
     }

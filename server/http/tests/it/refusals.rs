@@ -226,7 +226,7 @@ fn what_does_not_exist_is_listed() {
     let refused = client.refused(404, "GET", "/servers/s9", json!({}));
     assert_eq!(
         refused,
-        "not_found: there is no server s9; there are s1; no hint"
+        "not_found: there is no server s9; those that exist are s1; no hint"
     );
     let refused = client.refused(404, "GET", "/srvers", json!({}));
     assert!(
