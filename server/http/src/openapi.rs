@@ -6,12 +6,17 @@
 //! cargo test -p minikeeper-http --lib -- --ignored write_the_document
 //! ```
 
+mod examples;
+mod plain;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+
+use self::examples::EXAMPLES;
 
 use crate::VERSION;
 use crate::check::BodyKind;
@@ -31,7 +36,7 @@ fn document() -> Value {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.as_str().to_lowercase()] = operation(&route, &mut schemas);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "minikeeper control API",
@@ -51,7 +56,9 @@ fn document() -> Value {
             }},
             "schemas": with_error(schemas.take_definitions(true))
         }
-    })
+    });
+    plain::strip(&mut document);
+    document
 }
 
 fn with_error(mut schemas: Map<String, Value>) -> Value {
@@ -129,8 +136,11 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
         }
         (Some(BodyKind::Json), Some(request)) => {
             let schema = Value::from(request(schemas));
-            operation["requestBody"] =
-                json!({"required": true, "content": {JSON: {"schema": schema}}});
+            let example = EXAMPLES.iter().find(|(id, _)| *id == route.id);
+            let example = example.map_or("{}", |(_, example)| example);
+            let example: Value = serde_json::from_str(example).expect("examples are JSON");
+            let content = json!({JSON: {"schema": schema, "example": example}});
+            operation["requestBody"] = json!({"required": true, "content": content});
         }
         (Some(BodyKind::Json), None) | (None, _) => {}
     }

@@ -9,6 +9,7 @@
 
 mod client;
 mod coverage;
+mod examples;
 mod files;
 mod hostile;
 mod isolation;
