@@ -7,9 +7,12 @@ pub(super) fn strip(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match value {
-                    Value::String(text) if name == "description" => *text = plain(text),
-                    other => strip(other),
+                if let Value::String(text) = value
+                    && name == "description"
+                {
+                    *text = plain(text);
+                } else {
+                    strip(value);
                 }
             }
         }
@@ -51,7 +54,7 @@ fn without_links(text: &str) -> String {
 }
 
 #[test]
-fn examples_in_rust_and_links_are_left_out() {
+fn examples_in_rust_and_links_are_removed() {
     let text = "Limit, see [`Server::budget`](crate::Server::budget)\nand [`Claim`].\n\n```\nuse x;\n```\n\nMore.";
     assert_eq!(
         plain(text),
