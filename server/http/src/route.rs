@@ -391,11 +391,17 @@ pub(crate) fn find<'r>(
     path: &str,
 ) -> Result<Found<'r>, Failure> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let found = routes
+        .iter()
+        .filter_map(|route| Some((route, route.matches(&segments)?)));
+    let found: Vec<_> = found.collect();
+    // A name such as `clear` is no id.
+    let is_named = found.iter().any(|(route, _)| !route.path.ends_with('}'));
     let mut methods: Vec<&str> = Vec::new();
-    for route in routes {
-        let Some(params) = route.matches(&segments) else {
+    for (route, params) in found {
+        if is_named && route.path.ends_with('}') {
             continue;
-        };
+        }
         if route.method == *method {
             let decoded = params
                 .into_iter()

@@ -35,7 +35,7 @@ use tokio::sync::Semaphore;
 
 use self::instance::Instance;
 use self::numbered::Numbered;
-use crate::check::{BodyKind, Checks};
+use crate::check::{BodyKind, Checks, body_kind};
 use crate::error::{Code, Failure};
 use crate::json;
 use crate::listener::{Answering, HttpThread, Limits, Site};
@@ -432,8 +432,9 @@ impl Site for ControlSite {
 impl ControlSite {
     async fn reply(&self, request: Request<Incoming>) -> Result<Reply, Failure> {
         let (head, body) = request.into_parts();
-        let kind = self.checks.check(&head)?;
+        self.checks.check(&head)?;
         let found = find(&self.routes, &head.method, head.uri.path())?;
+        let kind = body_kind(&head)?;
         let query = Query::parse(head.uri.query(), found.route.params)?;
         let body = self.read(body).await?;
         match found.route.body {

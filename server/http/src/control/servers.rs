@@ -59,6 +59,7 @@ pub(super) struct Findings {
     failures: Vec<Finding>,
     /// Last lines of the journal, if there are failures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(default))]
     journal_tail: Vec<String>,
 }
 
