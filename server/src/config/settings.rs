@@ -152,7 +152,7 @@ settings! {
 
         /// Address of each member for clients, by its number; `none` for a member that clients cannot reach.
         ///
-        /// One entry for each of the [`members`](Self::members), or none. Port 0 takes a free port. By default the
+        /// One entry for each member, or none. Port 0 takes a free port. By default the
         /// first member has [`address`](Self::address), and the others the ports after it.
         member_addresses: Vec<Option<SocketAddr>> = Vec::new() => row().unset("consecutive ports");
 
