@@ -17,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -88,6 +89,57 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) trait Site: Send + Sync + 'static {
     /// Answers one request. The future ends with its connection.
     fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answering;
+}
+
+/// Length of the queue of connections that are not accepted yet. When it is full, a client tries again after a second.
+const BACKLOG: i32 = 4096;
+
+/// Listens on an address. Port 0 takes a free port.
+///
+/// # Errors
+///
+/// If the address is in use or not one of this machine, or the process has no files left.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    if cfg!(unix) {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A site on an address and a thread of its own. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Served {
+    address: SocketAddr,
+    _thread: HttpThread,
+}
+
+impl Served {
+    /// Serves a site.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be listened on, or the process has no threads left.
+    pub(crate) fn start(
+        address: SocketAddr,
+        site: Arc<impl Site>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let listener = listen(address)?;
+        let thread = HttpThread::start()?;
+        let address = thread.serve(listener, site, limits)?;
+        Ok(Self {
+            address,
+            _thread: thread,
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// Thread with the runtime of all listeners. They end when it is dropped.

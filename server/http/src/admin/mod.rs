@@ -10,7 +10,7 @@ mod reports;
 mod tests;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use minikeeper::admin::Admin;
 
 use self::answer::{Answers, Asked};
 use crate::body::Body;
-use crate::listener::{Answering, HttpThread, Limits, Peer, Site};
+use crate::listener::{Answering, Limits, Peer, Served, Site};
 
 /// Settings of an [`AdminServer`].
 ///
@@ -88,10 +88,7 @@ impl Default for AdminSettings {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct AdminServer {
-    address: SocketAddr,
-    _thread: HttpThread,
-}
+pub struct AdminServer(Served);
 
 impl AdminServer {
     /// Starts an AdminServer.
@@ -100,19 +97,14 @@ impl AdminServer {
     ///
     /// If the address is in use or not one of this machine, or this process or machine has no sockets or threads left.
     pub fn start(admin: Admin, settings: AdminSettings) -> io::Result<Self> {
-        let listener = TcpListener::bind(settings.address)?;
+        let address = settings.address;
         let limits = Limits {
             connections: CONNECTIONS,
             head: settings.idle_timeout,
             ..Limits::default()
         };
         let site = Arc::new(AdminSite(Arc::new(Answers::new(admin, settings))));
-        let thread = HttpThread::start()?;
-        let address = thread.serve(listener, site, limits)?;
-        Ok(Self {
-            address,
-            _thread: thread,
-        })
+        Served::start(address, site, limits).map(Self)
     }
 
     /// Returns the address that the AdminServer listens on.
@@ -127,7 +119,7 @@ impl AdminServer {
     /// ```
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 }
 

@@ -22,7 +22,7 @@ mod waits;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,7 +38,7 @@ use self::numbered::Numbered;
 use crate::check::{BodyKind, Checks, body_kind};
 use crate::error::{Code, Failure};
 use crate::json;
-use crate::listener::{Answering, HttpThread, Limits, Site};
+use crate::listener::{Answering, HttpThread, Limits, Site, listen};
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::route::{Call, Handler, Nothing, Route, find};
@@ -238,7 +238,7 @@ impl ControlBuilder {
             address: self.address,
             source,
         };
-        let listener = TcpListener::bind(self.address).map_err(failed)?;
+        let listener = listen(self.address).map_err(failed)?;
         let http = HttpThread::start().map_err(ControlError::Thread)?;
         let context = Arc::new(Context::new(self.limits, files));
         for (id, server) in self.servers {

@@ -4,7 +4,7 @@ mod process;
 mod text;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -14,7 +14,7 @@ use minikeeper::admin::Admin;
 use minikeeper::ensemble::Mode;
 
 use crate::body::Body;
-use crate::listener::{Answering, HttpThread, Limits, Site};
+use crate::listener::{Answering, Limits, Served, Site};
 use crate::query;
 
 /// Settings of a [`MetricsServer`].
@@ -57,10 +57,7 @@ impl Default for MetricsSettings {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct MetricsServer {
-    address: SocketAddr,
-    _thread: HttpThread,
-}
+pub struct MetricsServer(Served);
 
 impl MetricsServer {
     /// Starts to serve the metrics.
@@ -69,7 +66,6 @@ impl MetricsServer {
     ///
     /// If the address is in use or not one of this machine, or this process or machine has no sockets or threads left.
     pub fn start(admin: Admin, settings: MetricsSettings) -> io::Result<Self> {
-        let listener = TcpListener::bind(settings.address)?;
         let limits = Limits {
             connections: CONNECTIONS,
             ..Limits::default()
@@ -78,12 +74,7 @@ impl MetricsServer {
             admin,
             export_jvm_info: settings.export_jvm_info,
         });
-        let thread = HttpThread::start()?;
-        let address = thread.serve(listener, site, limits)?;
-        Ok(Self {
-            address,
-            _thread: thread,
-        })
+        Served::start(settings.address, site, limits).map(Self)
     }
 
     /// Returns the address that the metrics are served on.
@@ -98,7 +89,7 @@ impl MetricsServer {
     /// ```
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 }
 
