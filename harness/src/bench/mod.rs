@@ -70,6 +70,10 @@ pub enum Measure {
     SnapshotPause,
     /// Resident memory of the idle binary.
     Idle,
+    /// Creation and deletion of a server over HTTP, and the memory after 10,000 of them.
+    Control,
+    /// The journal, followed over HTTP.
+    Stream,
     /// Instructions per request, counted by valgrind; only on request.
     Instructions,
     /// Number of crates compiled for the library, and duration of a clean build; only on request.
@@ -101,6 +105,8 @@ impl Measure {
         Self::OpenMillion,
         Self::SnapshotPause,
         Self::Idle,
+        Self::Control,
+        Self::Stream,
     ];
 
     /// Measures this row.
@@ -132,6 +138,8 @@ impl Measure {
             Self::OpenMillion => rows::open_million(),
             Self::SnapshotPause => rows::snapshot_pause(),
             Self::Idle => rows::idle(),
+            Self::Control => rows::control(),
+            Self::Stream => rows::stream(),
             Self::Instructions => rows::instructions(),
             Self::Build => rows::build(),
         }

@@ -1,6 +1,7 @@
 //! The rows, one function each.
 
 mod build;
+mod control;
 mod disk;
 mod expiry;
 mod fan_out;
@@ -13,6 +14,7 @@ mod start;
 mod throughput;
 
 pub(super) use build::build;
+pub(super) use control::{control, stream};
 pub(super) use disk::{DISK_SET, DISK_SYNC, DISK_SYNC_1X1, on_disk};
 pub(super) use expiry::expiry;
 pub(super) use fan_out::fan_out;

@@ -75,7 +75,7 @@ pub(in crate::bench) fn idle() -> io::Result<Row> {
             let mut client =
                 BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
             client.call(&Request::CloseSession)?;
-            resident_of(&mut row, served.pid(), 8.0);
+            resident_of(&mut row, served.pid(), 6.0);
         }
         Err(error) => row.missing.push(error.to_string()),
     }
