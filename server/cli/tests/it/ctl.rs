@@ -192,6 +192,27 @@ fn what_is_placed_is_listed_and_removed() {
 }
 
 #[test]
+fn a_release_names_a_hold_that_exists_and_a_known_selection() {
+    let world = World::start(&[]);
+    world.ok(&["hold", r#"{"kind": "watch_event"}"#]);
+    assert_eq!(
+        world.json(&["release", "h1"]).get("released"),
+        Some(&json!([]))
+    );
+    assert_eq!(
+        world.refused(&["release", "h9"]),
+        "there is no hold h9; those that exist are h1"
+    );
+    let unknown = world.refused(&["release", "h1", r#"{"release": "al"}"#]);
+    assert!(unknown.ends_with("did you mean all?"), "{unknown}");
+    assert_eq!(
+        world.refused(&["--server", "nope", "holds"]),
+        "there is no server nope; those that exist are main"
+    );
+    assert_eq!(world.ok(&["remove", "h1"]), "no failures\n");
+}
+
+#[test]
 fn servers_are_created_and_deleted_with_verification() {
     let world = World::start(&[]);
     let created = world.json(&[
