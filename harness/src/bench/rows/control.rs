@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::binary;
+use super::of_binary;
 use super::start::milliseconds;
 use crate::bench::child::ChildServer;
 use crate::bench::report::Row;
@@ -88,15 +88,12 @@ fn process(binary: &Path) -> io::Result<ChildServer> {
 }
 
 pub(in crate::bench) fn control() -> io::Result<Row> {
-    let mut row = Row::new("control", "a server over HTTP: create and delete");
-    let binary = match binary() {
-        Ok(binary) => binary,
-        Err(error) => {
-            row.missing.push(error.to_string());
-            return Ok(row);
-        }
-    };
-    let process = process(&binary)?;
+    let row = Row::new("control", "a server over HTTP: create and delete");
+    of_binary(row, measure_servers)
+}
+
+fn measure_servers(row: &mut Row, binary: &Path) -> io::Result<()> {
+    let process = process(binary)?;
     let mut http = Http::connect(&process.address)?;
     let mut times = Vec::new();
     for _ in 0..SERVERS {
@@ -122,22 +119,19 @@ pub(in crate::bench) fn control() -> io::Result<Row> {
     if rest.get("servers").and_then(Value::as_array) != Some(&Vec::new()) {
         return Err(io::Error::other(format!("servers remain: {rest}")));
     }
-    Ok(row)
+    Ok(())
 }
 
 pub(in crate::bench) fn stream() -> io::Result<Row> {
-    let mut row = Row::new(
+    let row = Row::new(
         "stream",
         "the journal, followed over HTTP while a client reads",
     );
-    let binary = match binary() {
-        Ok(binary) => binary,
-        Err(error) => {
-            row.missing.push(error.to_string());
-            return Ok(row);
-        }
-    };
-    let process = process(&binary)?;
+    of_binary(row, measure_stream)
+}
+
+fn measure_stream(row: &mut Row, binary: &Path) -> io::Result<()> {
+    let process = process(binary)?;
     let mut http = Http::connect(&process.address)?;
     let (id, address) = http.create()?;
     let mut client = BlockingClient::connect(&address, &ConnectRequest::new(40_000))?;
@@ -180,5 +174,5 @@ pub(in crate::bench) fn stream() -> io::Result<Row> {
     let rate = row.value("minikeeper", "entries/s", vec![entries / seconds]);
     row.at_least(rate, 10_000.0, "entries/s");
     row.at_most(skipped, 1.0, "gaps");
-    Ok(row)
+    Ok(())
 }

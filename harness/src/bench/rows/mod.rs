@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use minikeeper::journal::JournalMode;
 
+use super::report::Row;
 use super::{OPEN_FILES, child};
 use crate::backend::{Backend, Embedded, FolderSettings, ServerSetup, Settings};
 
@@ -85,6 +86,18 @@ pub fn serve_folder(folder: &Path, settings: &Settings) -> io::Result<()> {
 /// Starts minikeeper in this process.
 fn ours() -> io::Result<Embedded> {
     Embedded::start(&SETTINGS).map_err(io::Error::other)
+}
+
+/// Measures the binary. Without it, the row has the reason.
+fn of_binary(
+    mut row: Row,
+    measure: impl FnOnce(&mut Row, &Path) -> io::Result<()>,
+) -> io::Result<Row> {
+    match binary() {
+        Ok(binary) => measure(&mut row, &binary)?,
+        Err(error) => row.missing.push(error.to_string()),
+    }
+    Ok(row)
 }
 
 /// Returns the path of the `minikeeper` binary in the folder of this program.

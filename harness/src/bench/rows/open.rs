@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::disk::{folder, where_is};
 use super::size::in_memory;
-use super::{SETTINGS, binary};
+use super::{SETTINGS, of_binary};
 use crate::backend::{
     Backend, BackendError, BackendKind, FolderSettings, MinikeeperProcess, Settings, ZooKeeper,
 };
@@ -33,17 +33,14 @@ const BUSY: Duration = Duration::from_secs(15);
 const SNAP_COUNT: u32 = 300_000;
 
 pub(in crate::bench) fn open_million() -> io::Result<Row> {
-    let mut row = Row::new(
+    let row = Row::new(
         "open-million",
         "exec to the first answer from a folder of 1,000,000 znodes of 100 B",
     );
-    let binary = match binary() {
-        Ok(binary) => binary,
-        Err(error) => {
-            row.missing.push(error.to_string());
-            return Ok(row);
-        }
-    };
+    of_binary(row, measure_open)
+}
+
+fn measure_open(row: &mut Row, binary: &Path) -> io::Result<()> {
     let full = full_folder()?;
     row.notes.push(format!("on {}", where_is(full.path())));
     let version = BackendKind::NEWEST_ZOOKEEPER;
@@ -52,7 +49,7 @@ pub(in crate::bench) fn open_million() -> io::Result<Row> {
         let own = linked(&full)?;
         let start = Instant::now();
         let served = ChildServer::start(
-            Command::new(&binary)
+            Command::new(binary)
                 .args(["--listen", "127.0.0.1:0", "--data-dir"])
                 .arg(own.path().join("data")),
         )?;
@@ -81,13 +78,13 @@ pub(in crate::bench) fn open_million() -> io::Result<Row> {
         row.at_least(real / ours, 5.0, "times as fast as ZooKeeper:");
     }
     let with = row.value("minikeeper, resident memory", "MB", megabytes);
-    let without = in_memory(&binary)?;
+    let without = in_memory(binary)?;
     if let Some(without) = resident_mb(without.pid()) {
         let without = row.value("without a folder", "MB", vec![without]);
         row.at_most(with / without, 1.05, "of the memory without a folder:");
     }
     row.at_most(with, 300.0, "MB");
-    Ok(row)
+    Ok(())
 }
 
 pub(in crate::bench) fn snapshot_pause() -> io::Result<Row> {

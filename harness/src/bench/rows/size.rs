@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::binary;
+use super::of_binary;
 use crate::bench::child::ChildServer;
 use crate::bench::load::{Exchange, Load, Protocol, Until, drive};
 use crate::bench::report::Row;
@@ -15,18 +15,15 @@ const CONNECTIONS: usize = 4;
 const ZNODES_EACH: u64 = 250_000;
 
 pub(in crate::bench) fn million() -> io::Result<Row> {
-    let mut row = Row::new(
+    let row = Row::new(
         "million",
         "1,000,000 znodes of 100 B, resident memory of the binary",
     );
-    match binary() {
-        Ok(binary) => {
-            let served = in_memory(&binary)?;
-            resident_of(&mut row, served.pid(), 300.0);
-        }
-        Err(error) => row.missing.push(error.to_string()),
-    }
-    Ok(row)
+    of_binary(row, |row, binary| {
+        let served = in_memory(binary)?;
+        resident_of(row, served.pid(), 300.0);
+        Ok(())
+    })
 }
 
 /// Starts the binary with a million znodes in memory; not this program, which needs more memory of its own than a
@@ -67,19 +64,14 @@ pub(super) fn in_memory(binary: &Path) -> io::Result<ChildServer> {
 }
 
 pub(in crate::bench) fn idle() -> io::Result<Row> {
-    let mut row = Row::new("idle", "the idle binary, resident memory after one session");
-    match binary() {
-        Ok(binary) => {
-            let served =
-                ChildServer::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
-            let mut client =
-                BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
-            client.call(&Request::CloseSession)?;
-            resident_of(&mut row, served.pid(), 6.0);
-        }
-        Err(error) => row.missing.push(error.to_string()),
-    }
-    Ok(row)
+    let row = Row::new("idle", "the idle binary, resident memory after one session");
+    of_binary(row, |row, binary| {
+        let served = ChildServer::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
+        let mut client = BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
+        client.call(&Request::CloseSession)?;
+        resident_of(row, served.pid(), 6.0);
+        Ok(())
+    })
 }
 
 fn resident_of(row: &mut Row, pid: u32, limit: f64) {

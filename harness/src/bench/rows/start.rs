@@ -1,10 +1,11 @@
 //! Time to start a server.
 
 use std::io;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{ROUNDS, binary, ours};
+use super::{ROUNDS, of_binary, ours};
 use crate::backend::Backend;
 use crate::bench::OPEN_FILES;
 use crate::bench::child::ChildServer;
@@ -29,23 +30,20 @@ pub(in crate::bench) fn start() -> io::Result<Row> {
 }
 
 pub(in crate::bench) fn exec() -> io::Result<Row> {
-    let mut row = Row::new("exec", "binary exec to first session");
-    let binary = match binary() {
-        Ok(binary) => binary,
-        Err(error) => {
-            row.missing.push(error.to_string());
-            return Ok(row);
-        }
-    };
+    let row = Row::new("exec", "binary exec to first session");
+    of_binary(row, measure_exec)
+}
+
+fn measure_exec(row: &mut Row, binary: &Path) -> io::Result<()> {
     let times = (0..21).map(|_| {
         let start = Instant::now();
-        let served = ChildServer::start(Command::new(&binary).args(["--listen", "127.0.0.1:0"]))?;
+        let served = ChildServer::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
         let _client = BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
         Ok(milliseconds(start.elapsed()))
     });
     let median = row.value("minikeeper", "ms", times.collect::<io::Result<_>>()?);
     row.at_most(median, 5.0, "ms");
-    Ok(row)
+    Ok(())
 }
 
 pub(in crate::bench) fn thousand() -> io::Result<Row> {
