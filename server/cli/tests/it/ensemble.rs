@@ -3,9 +3,8 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use serde_json::Value;
-
 use crate::binary::{Serving, ask, run};
+use crate::ctl::World;
 
 /// Returns the addresses in the greeting.
 fn addresses(server: &Serving) -> Vec<SocketAddr> {
@@ -26,34 +25,17 @@ fn mode(address: SocketAddr) -> String {
         .to_owned()
 }
 
-/// Runs `minikeeper ctl` against the control API of a ready file.
-fn ctl(ready: &str, arguments: &[&str]) -> String {
-    let ready = fs::read_to_string(ready).expect("the server is ready");
-    let ready: Value = serde_json::from_str(&ready).expect("it is JSON");
-    let url = ready.get("control").and_then(Value::as_str);
-    let url = url.expect("it has a URL");
-    let output = run(&[&["ctl", "--control", url], arguments].concat(), &[]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 #[test]
 fn members_are_one_ensemble_whose_members_can_stop() {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let ready = folder.path().join("ready");
-    let ready = ready.to_str().expect("the path is Unicode");
-    let flags = ["--members", "3", "--listen", "127.0.0.1:0"];
-    let control = ["--control", "127.0.0.1:0", "--ready-file", ready];
-    let server = Serving::start(&[&flags[..], &control].concat(), &[]);
-    let members = addresses(&server);
+    let world = World::start(&["--members", "3"]);
+    let members = addresses(&world.serving);
     let modes: Vec<String> = members.iter().copied().map(mode).collect();
     assert_eq!(modes, ["follower", "follower", "leader"]);
-    ctl(ready, &["member", "3", "stop"]);
+    world.ok(&["member", "3", "stop"]);
     assert_eq!([members[0], members[1]].map(mode), ["follower", "leader"]);
-    ctl(ready, &["member", "3", "start"]);
+    world.ok(&["member", "3", "start"]);
     assert_eq!(mode(members[2]), "follower");
-    let (status, log) = server.end("TERM");
+    let (status, log) = world.serving.end("TERM");
     assert!(status.success(), "{log}");
     assert!(
         log.contains("3 members in this process, no peer ports, state in memory"),

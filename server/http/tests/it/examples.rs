@@ -4,16 +4,13 @@ use minikeeper_http::Control;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::api_with_files;
 use crate::client::Client;
 
 /// An API whose server and folder have everything that the examples name.
 fn world() -> (TempDir, Control, Client, String) {
     let folder = tempfile::tempdir().expect("there is a folder");
-    let control = Control::builder()
-        .files(folder.path())
-        .start()
-        .expect("it starts");
-    let mut client = Client::of(&control);
+    let (control, mut client) = api_with_files(folder.path());
     client.server(json!({"seed": {"/config": "v1"}}));
     client.post("/servers/s1/export", json!({"path": "folder"}));
     let description = json!({
@@ -70,12 +67,9 @@ fn every_example_of_a_body_is_accepted() {
         .fold(path.to_owned(), |path, (name, value)| {
             path.replace(name, value)
         });
-        match path.rsplit('/').next() {
-            // What ends must have begun.
-            Some("catch_up" | "release") if path.contains("members") => {
-                client.post("/servers/s2/members/2/lag", json!({}));
-            }
-            _ => {}
+        // A lag that ends must have begun.
+        if path.ends_with("/members/2/catch_up") || path.ends_with("/members/2/release") {
+            client.post("/servers/s2/members/2/lag", json!({}));
         }
         let (status, answer) = client.call(&method.to_uppercase(), &path, example);
         assert!(status < 300, "{method} {path} {example}: {status} {answer}");

@@ -1,18 +1,13 @@
 //! Files: only below their folder, and never through a link.
 
-use minikeeper_http::Control;
 use serde_json::json;
 
-use crate::client::Client;
+use crate::api_with_files;
 
 #[test]
 fn state_goes_to_a_folder_and_back() {
     let folder = tempfile::tempdir().expect("there is a folder");
-    let control = Control::builder()
-        .files(folder.path())
-        .start()
-        .expect("it starts");
-    let mut client = Client::of(&control);
+    let (_control, mut client) = api_with_files(folder.path());
     client.server(json!({"seed": {"/a": "1"}}));
     let written = client.post("/servers/s1/export", json!({"path": "out"}));
     assert!(written["path"].as_str().expect("a path").ends_with("/out"));
@@ -36,11 +31,7 @@ fn no_path_leads_out_of_the_folder() {
     let folder = tempfile::tempdir().expect("there is a folder");
     let inside = folder.path().join("files");
     std::fs::create_dir(&inside).expect("it is new");
-    let control = Control::builder()
-        .files(&inside)
-        .start()
-        .expect("it starts");
-    let mut client = Client::of(&control);
+    let (_control, mut client) = api_with_files(&inside);
     client.server(json!({}));
     for path in ["../out", "/tmp/out", "a/../../out", "..", "a/.."] {
         client.refused(403, "POST", "/servers/s1/export", json!({"path": path}));
@@ -67,11 +58,7 @@ fn a_symbolic_link_is_not_followed() {
     std::fs::create_dir(inside.join("data")).expect("it is new");
     std::os::unix::fs::symlink(outside.join("version-2"), inside.join("data/version-2"))
         .expect("it is new");
-    let control = Control::builder()
-        .files(&inside)
-        .start()
-        .expect("it starts");
-    let mut client = Client::of(&control);
+    let (_control, mut client) = api_with_files(&inside);
     client.server(json!({}));
     client.refused(
         403,

@@ -19,13 +19,24 @@ mod powers;
 mod refusals;
 mod stream;
 
-use minikeeper_http::Control;
+use std::path::Path;
+
+use minikeeper_http::{Control, ControlBuilder};
 
 use client::Client;
 
 /// An API with its defaults, and a connection to it.
 fn api() -> (Control, Client) {
-    let control = Control::builder().start().expect("the API starts");
+    started(Control::builder())
+}
+
+/// An API with this folder for files, and a connection to it.
+fn api_with_files(folder: &Path) -> (Control, Client) {
+    started(Control::builder().files(folder))
+}
+
+fn started(builder: ControlBuilder) -> (Control, Client) {
+    let control = builder.start().expect("the API starts");
     let client = Client::of(&control);
     (control, client)
 }
