@@ -20,7 +20,13 @@ const OWN_FIELDS: [(&str, &str); 7] = [
     ("data_dir", "data_dir"),
 ];
 /// Settings that the process decides.
-const FIXED: [&str; 4] = ["address", "listener", "journal_on_panic", "data_log_dir"];
+const FIXED: [&str; 5] = [
+    "address",
+    "member_addresses",
+    "listener",
+    "journal_on_panic",
+    "data_log_dir",
+];
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::get(

@@ -311,3 +311,20 @@ fn a_server_that_was_given_cannot_be_deleted() {
     drop(control);
     assert!(server.is_running());
 }
+
+#[test]
+fn a_request_cannot_choose_addresses() {
+    let (_control, mut client) = api();
+    for (name, value) in [
+        ("address", json!("0.0.0.0:0")),
+        ("member_addresses", json!("0.0.0.0:0")),
+        ("listener", json!(false)),
+    ] {
+        let refused = client.refused(400, "POST", "/servers", json!({"config": {name: value}}));
+        assert!(
+            refused.contains("the process decides this setting"),
+            "{refused}"
+        );
+    }
+    assert_eq!(client.get("/servers"), json!({"servers": []}));
+}
