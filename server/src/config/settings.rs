@@ -152,8 +152,8 @@ settings! {
 
         /// Address of each member for clients, by its number; `none` for a member that clients cannot reach.
         ///
-        /// One entry for each member, or none. Port 0 takes a free port. By default the
-        /// first member has [`address`](Self::address), and the others the ports after it.
+        /// One entry for each member, or none. Port 0 takes a free port. By default the first member has
+        /// [`address`](Self::address), and the others the ports after it.
         member_addresses: Vec<Option<SocketAddr>> = Vec::new() => row().unset("consecutive ports");
 
         /// Labels that matchers may use from the start.
@@ -527,6 +527,21 @@ impl Config {
         let mut config = Self::default();
         config.set_zoo_cfg_defaults();
         config
+    }
+
+    /// Sets all ports to 0: a server with these settings takes free ones, and does not need those of another server.
+    ///
+    /// ```
+    /// let mut config = minikeeper::Config::like_zoo_cfg();
+    /// config.address.set_port(2181);
+    /// config.take_free_ports();
+    /// assert_eq!(config.address.port(), 0);
+    /// ```
+    pub fn take_free_ports(&mut self) {
+        self.address.set_port(0);
+        for address in self.member_addresses.iter_mut().flatten() {
+            address.set_port(0);
+        }
     }
 }
 

@@ -177,7 +177,10 @@ impl Description {
             // A fork has the settings of its origin, as `Server::fork`.
             (Some(id), Origin::Snapshot(_)) => {
                 let mut config = context.instance(id)?.server.config().clone();
-                config.address.set_port(0);
+                config.take_free_ports();
+                if self.members.is_some() || self.port.is_some() {
+                    config.member_addresses.clear();
+                }
                 config.labels.clear();
                 config.storage = minikeeper::folder::Storage::default();
                 config

@@ -67,7 +67,7 @@ impl Snapshot {
     /// ```
     pub fn start(&self) -> Result<Server, StartError> {
         let mut config = self.config().clone();
-        config.address.set_port(0);
+        config.take_free_ports();
         ServerBuilder::from(config).snapshot(self.clone()).start()
     }
 }
