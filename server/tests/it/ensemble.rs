@@ -539,3 +539,54 @@ fn the_guards_of_one_member_do_not_end_each_others_partition() {
     drop(next);
     assert!(!is_partitioned());
 }
+
+#[test]
+fn a_member_has_its_own_address_or_none() {
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let builder = || Server::builder().member_addresses(vec![None, Some(free), Some(free)]);
+    let ensemble = builder().ensemble(3).expect("an ensemble starts");
+    let [one, two, three] = [1, 2, 3].map(|number| ensemble.member(number));
+    assert_eq!(
+        (one.addr().port(), one.connect_string()),
+        (0, String::new())
+    );
+    assert_eq!(
+        ensemble.connect_string(),
+        format!("{},{}", two.addr(), three.addr())
+    );
+    assert_eq!(ensemble.server().addr(), two.addr());
+    let worker = ensemble.server().labelled("worker").expect("it listens");
+    assert_eq!(worker.addrs().len(), 2);
+    assert_eq!(ensemble.server().labels(), [worker]);
+    one.stop();
+    assert_eq!(
+        modes(&ensemble),
+        [Mode::Stopped, Mode::Follower, Mode::Leader]
+    );
+    one.start_again().expect("it needs no port");
+    let refused = builder()
+        .ensemble(2)
+        .expect_err("there are three addresses");
+    assert!(refused.to_string().contains("differs"), "{refused}");
+}
+
+#[test]
+fn a_copy_of_an_ensemble_takes_free_ports() {
+    let addresses = |ports: [u16; 2]| {
+        let [one, two] = ports.map(|port| Some(SocketAddr::from(([127, 0, 0, 1], port))));
+        vec![one, None, two]
+    };
+    // Without a listener, no other program can have the ports.
+    let builder = Server::builder().member_addresses(addresses([2181, 2183]));
+    let origin = builder.without_listener().ensemble(3).expect("it starts");
+    let copy = origin.server().fork().expect("it starts");
+    assert_eq!(copy.config().member_addresses, addresses([0, 0]));
+}
+
+#[test]
+fn a_server_without_a_listener_has_a_connect_string_for_its_address() {
+    let any = SocketAddr::from(([0, 0, 0, 0], 0));
+    let server = Server::builder().address(any).without_listener().start();
+    let member = server.expect("it starts").ensemble().member(1);
+    assert_eq!(member.connect_string(), "127.0.0.1:0");
+}

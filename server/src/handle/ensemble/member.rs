@@ -94,9 +94,7 @@ impl Member {
     /// ```
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        let at = usize::from(self.id.0).saturating_sub(1);
-        let addr = self.server.shared.addrs.get(at).copied().flatten();
-        addr.unwrap_or(NO_LISTENER)
+        self.placed_addr().unwrap_or(NO_LISTENER)
     }
 
     /// Returns a connect string for a client on this machine that connects to this member alone. It is empty for a
@@ -109,8 +107,13 @@ impl Member {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        let addr = self.addr();
-        connect_string(Some(&addr).filter(|addr| **addr != NO_LISTENER))
+        connect_string(&self.placed_addr())
+    }
+
+    /// Returns the address of the member; `None` for a member without one.
+    fn placed_addr(&self) -> Option<SocketAddr> {
+        let at = usize::from(self.id.0).saturating_sub(1);
+        self.server.shared.addrs.get(at).copied().flatten()
     }
 
     /// Mode of the member.
