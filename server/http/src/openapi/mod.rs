@@ -230,6 +230,13 @@ fn every_route_has_an_entry_of_its_own() {
 }
 
 #[test]
+fn every_example_is_of_an_operation() {
+    for (id, _) in EXAMPLES {
+        assert!(routes().iter().any(|route| route.id == *id), "{id}");
+    }
+}
+
+#[test]
 fn every_reference_leads_to_a_schema() {
     let document = document();
     let mut values = vec![&document];
