@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
-/// Parts of a `server.N` line that concern a standalone server.
+/// Parts of a `server.N` line that concern clients, or say where the member runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) id: i64,
@@ -142,6 +142,11 @@ pub(crate) fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
 mod tests {
     use super::*;
 
+    const READING: Reading = Reading {
+        host: Ipv4Addr::UNSPECIFIED,
+        many_addresses: true,
+    };
+
     fn check(line: &str, expected: Result<(i64, bool, Option<&str>), &str>) {
         let (name, value) = line.split_once('=').expect("a test line has a value");
         let expected = expected
@@ -150,11 +155,7 @@ mod tests {
                 (id, votes, client)
             })
             .map_err(String::from);
-        let reading = Reading {
-            host: Ipv4Addr::UNSPECIFIED,
-            many_addresses: true,
-        };
-        let found = parse(name, value, reading);
+        let found = parse(name, value, READING);
         let found = found.map(|member| (member.id, member.votes, member.client));
         assert_eq!(found, expected, "{line}");
     }
@@ -210,10 +211,6 @@ mod tests {
 
     #[test]
     fn a_member_is_local_if_one_of_its_hosts_is_this_machine() {
-        let reading = Reading {
-            host: Ipv4Addr::UNSPECIFIED,
-            many_addresses: true,
-        };
         // 203.0.113.0/24 is for documentation.
         for (hosts, is_local) in [
             ("127.0.0.1:1:2", true),
@@ -222,7 +219,7 @@ mod tests {
             ("no such host:1:2", false),
             ("203.0.113.1:1:2|127.0.0.1:1:2", true),
         ] {
-            let member = parse("server.1", hosts, reading).expect("it is in order");
+            let member = parse("server.1", hosts, READING).expect("it is in order");
             assert_eq!(member.is_local(), is_local, "{hosts}");
         }
     }

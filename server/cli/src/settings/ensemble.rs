@@ -137,16 +137,16 @@ impl Gathered {
         if id.is_none() {
             config.address = *first;
         }
-        // The numbers are those from 1, so there are as many as the largest.
-        let number = |number: usize| {
-            u8::try_from(number)
-                .ok()
-                .filter(|number| *number < u8::MAX)
-                .ok_or_else(|| Refusal::Whole("an ensemble has 254 members at most".to_owned()))
+        let count = u8::try_from(members.len()).ok();
+        let Some(count) = count.filter(|count| *count < u8::MAX) else {
+            return Err(Refusal::Whole(
+                "an ensemble has 254 members at most".to_owned(),
+            ));
         };
-        config.members = number(members.len())?;
+        config.members = count;
         config.member_addresses = addresses;
-        self.own_member = u8::try_from(own).unwrap_or(1);
+        // It is one of the numbers from 1 to the count.
+        self.own_member = u8::try_from(own).unwrap_or(count);
         Ok(())
     }
 
@@ -197,7 +197,8 @@ fn with_offset(address: SocketAddr, offset: i64) -> Result<SocketAddr, Refusal> 
 mod tests {
     use super::super::tests::of_file;
     use super::*;
-    use crate::settings::Settings;
+    use crate::environment::Variables;
+    use crate::settings::{Settings, Source, settle};
 
     /// Settles a `zoo.cfg` of these lines with `--members-from-config`. Its myid is 1.
     fn of_lines(lines: &str) -> Result<Settings, Refusal> {
@@ -266,11 +267,47 @@ mod tests {
     }
 
     #[test]
-    fn the_members_must_include_this_process_and_have_consecutive_numbers() {
+    fn the_numbers_of_the_members_are_those_from_1() {
+        let many = (1..=255).map(|number| format!("server.{number}=localhost:1:2"));
+        let many = many.collect::<Vec<_>>().join("\n");
+        check_refused(
+            &format!("clientPort=2181\n{many}"),
+            "an ensemble has 254 members at most",
+        );
         check_refused(
             "server.2=localhost:1:2\nserver.3=localhost:1:2",
             "server.2: --members-from-config needs the numbers from 1 without a gap",
         );
+    }
+
+    #[test]
+    fn this_process_is_one_of_the_members() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("zoo.cfg");
+        let lines = format!(
+            "dataDir={}\nclientPort=2181\nserver.1=203.0.113.1:1:2\nserver.2=203.0.113.2:1:2\n",
+            folder.path().display()
+        );
+        std::fs::write(&path, lines).expect("it can be written");
+        let flags = Serve {
+            members_from_config: true,
+            ..Serve::default()
+        };
+        let refusal = || {
+            let source = Source::File(path.clone());
+            let settled = settle(&source, &Variables::from([]), &flags);
+            settled.expect_err("no member is this process").to_string()
+        };
+        assert!(refusal().starts_with("the host of no member is this machine; write the number"));
+        std::fs::write(folder.path().join("myid"), "3\n").expect("it can be written");
+        assert_eq!(
+            refusal(),
+            "there is no line server.3 for this process, whose myid is 3"
+        );
+    }
+
+    #[test]
+    fn an_observer_is_no_member() {
         check_refused(
             "server.1=localhost:1:2;2181\nserver.2=a:1:2\nserver.3=a:1:2:observer",
             "server.3 is an observer (minikeeper's members vote)",
