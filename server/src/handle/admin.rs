@@ -7,6 +7,7 @@ use super::endpoint::NO_LISTENER;
 use super::{Server, Snapshot};
 use crate::net::Engine;
 use crate::protocol::{ErrorCode, MemberId, MetricsProvider, Mode, SessionId, Timestamp, Zxid};
+use crate::store::StorageError;
 use crate::wire::{
     self, ConfReport, ConnectionReport, DumpReport, EnvironmentReport, Metric, ServerReport,
 };
@@ -98,15 +99,16 @@ pub enum Denied {
 ///
 /// let ensemble = minikeeper::Ensemble::start(3)?;
 /// let admin = ensemble.member(1).admin();
-/// assert_eq!(admin.restore(&admin.snapshot()), Err(RestoreError::Ensemble));
+/// assert!(matches!(admin.restore(&admin.snapshot()), Err(RestoreError::Ensemble)));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// The logs of the data folder would not follow the restored state.
-    #[error("a server with a data folder cannot be restored; start a new one from the snapshot")]
-    Folder,
+    /// The data folder cannot hold the state, or the disk refused a write. In the second case the server has stopped
+    /// serving.
+    #[error("the data folder cannot be replaced: {0}")]
+    Folder(#[from] StorageError),
     /// The members of an ensemble have epochs of their own.
     #[error("an ensemble cannot be restored; start a new one from the snapshot")]
     Ensemble,
@@ -440,9 +442,13 @@ impl Admin {
     /// Replaces the state of a running server: znodes, sessions and the last zxid. Connections are closed, and watches
     /// are gone. Clients can resume the sessions of the snapshot. Ports, labels, faults and the journal stay.
     ///
+    /// A data folder then starts with the restored state; its former files are renamed to `replaced-*`. The folder of
+    /// a real server keeps them, and after a restart the server has its former state again
+    /// (`ZooKeeperServer.restoreFromSnapshot`).
+    ///
     /// # Errors
     ///
-    /// If the server has a data folder or is an ensemble.
+    /// If the server is an ensemble, or if its data folder cannot be replaced.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -454,13 +460,10 @@ impl Admin {
     /// ```
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), RestoreError> {
         let shared = &self.server.shared;
-        if shared.config.storage.data_dir.is_some() {
-            return Err(RestoreError::Folder);
-        }
         if shared.addrs.len() > 1 {
             return Err(RestoreError::Ensemble);
         }
-        shared.engine.restore(snapshot.state().clone());
+        shared.engine.restore(snapshot.state().clone())?;
         if shared.unique_session_ids {
             shared.engine.make_session_ids_unique();
         }

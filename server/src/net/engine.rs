@@ -31,6 +31,7 @@ use crate::control::{AcceptPlan, Client, Control, Effects, Event, Known, Listene
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::persistence::{Appender, Log, LogSetup};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
+use crate::store::StorageError;
 
 /// A server without its sockets.
 #[derive(Debug)]
@@ -519,13 +520,24 @@ impl Engine {
         });
     }
 
-    /// Replaces the state of a server in memory. All connections are closed; clients can resume the sessions of the
-    /// snapshot.
-    pub(crate) fn restore(&self, snapshot: Snapshot) {
+    /// Replaces the state of a server, also in its data folder. All connections are closed; clients can resume the
+    /// sessions of the snapshot.
+    ///
+    /// # Errors
+    ///
+    /// If the format of the folder cannot hold the state, or if the disk refuses a write.
+    pub(crate) fn restore(&self, snapshot: Snapshot) -> Result<(), StorageError> {
+        if let Some(appender) = &self.lock().appender {
+            appender.check_format(&snapshot)?;
+        }
         self.turn(None, Test::default(), |now, keeper, sink| {
             end_connections(now, keeper, sink, CloseReason::Restored);
             keeper.replace(snapshot, now);
+            if let Some(appender) = &mut sink.appender {
+                appender.replace();
+            }
         });
+        self.log.as_ref().map_or(Ok(()), |log| log.flush())
     }
 
     /// Records that the server has stopped.

@@ -6,9 +6,9 @@ use std::task::Waker;
 use super::Log;
 use super::shared::{Roll, Turn};
 use super::snapshot_policy::SnapshotPolicy;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Snapshot};
 use crate::protocol::{DataFormat, Timestamp, Txn};
-use crate::store::encode_txn;
+use crate::store::{StorageError, encode_txn};
 
 /// Appends committed transactions to a log.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Appender {
     /// Number of the last transaction.
     appended: u64,
     snapshot_policy: SnapshotPolicy,
+    /// Whether this turn has replaced the whole state.
+    has_replaced: bool,
 }
 
 impl Appender {
@@ -29,7 +31,22 @@ impl Appender {
             turn: Turn::default(),
             appended: 0,
             snapshot_policy,
+            has_replaced: false,
         }
+    }
+
+    /// Checks that the format of the folder can hold a state.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::NotInFormat`].
+    pub(crate) fn check_format(&self, state: &Snapshot) -> Result<(), StorageError> {
+        self.log.check_format(self.format, state)
+    }
+
+    /// Replaces the folder at the end of this turn by the state that the turn leaves.
+    pub(crate) fn replace(&mut self) {
+        self.has_replaced = true;
     }
 
     pub(crate) fn log(&self) -> Arc<Log> {
@@ -73,13 +90,17 @@ impl Appender {
         now: Timestamp,
         wakers: &mut Vec<Waker>,
     ) -> Option<u64> {
-        if self.turn.first.is_some() {
+        if std::mem::take(&mut self.has_replaced) {
+            self.turn.roll = Some(Roll::Replace(Box::new(keeper.snapshot(now))));
+            // The replacement becomes durable like a transaction.
+            self.appended += 1;
+        }
+        if self.turn.first.is_some() || self.turn.roll.is_some() {
             self.turn.number = self.appended;
-            if self.snapshot_policy.is_due(keeper.tree().last_zxid()) {
+            if self.turn.roll.is_none() && self.snapshot_policy.is_due(keeper.tree().last_zxid()) {
                 let is_busy = self.log.shared.is_writing_snapshot();
-                self.turn.roll = Some(Roll {
-                    snapshot: (!is_busy).then(|| Box::new(keeper.snapshot(now))),
-                });
+                let snapshot = (!is_busy).then(|| Box::new(keeper.snapshot(now)));
+                self.turn.roll = Some(Roll::Snapshot(snapshot));
             }
             self.log.submit(&mut self.turn);
         } else if !self.turn.waiting.is_empty()

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use super::shared::Shared;
 use super::snapshots::SnapshotWriter;
 use crate::keeper::Snapshot;
-use crate::store::Filler;
+use crate::store::{Filler, StorageError};
 
 /// Background threads of a log, which are joined when this is dropped.
 #[derive(Debug)]
@@ -57,6 +57,12 @@ impl Background {
                 );
             }
         }
+    }
+
+    /// Replaces the content of the folder by a snapshot, after the snapshot that is being written.
+    pub(super) fn replace(&mut self, state: &Snapshot) -> Result<(), StorageError> {
+        join(self.writing.take());
+        self.snapshots.replace(state)
     }
 
     /// Fills the log ahead of the next writes, if that is due.

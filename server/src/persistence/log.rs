@@ -1,17 +1,18 @@
 //! The log of a running server: transactions are submitted, written, and waited for.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::shared::{Shared, Turn};
+use super::snapshots::check_format;
 use super::stopwatch::Stopwatch;
 use super::writer::{LogSetup, WriteMode, Writer};
 use crate::keeper::Snapshot;
-use crate::protocol::Zxid;
+use crate::protocol::{DataFormat, Zxid};
 use crate::store::{FileKind, Folder, StorageError};
 
 /// Longest gap between a reply and the next request of a client that sends one request after the other. A thread that
@@ -159,6 +160,19 @@ impl Log {
     /// Ready once the disk has refused a write.
     pub(crate) fn poll_failure(&self, context: &Context<'_>) -> Poll<StorageError> {
         self.shared.poll_failure(context)
+    }
+
+    /// Checks that a format can hold a state.
+    pub(super) fn check_format(
+        &self,
+        format: DataFormat,
+        state: &Snapshot,
+    ) -> Result<(), StorageError> {
+        let folder = self.folder.get().and_then(Weak::upgrade);
+        let path = folder
+            .as_ref()
+            .map_or(Path::new(""), |folder| folder.snapshots());
+        check_format(format, path, state)
     }
 
     /// Returns the newest snapshot file.

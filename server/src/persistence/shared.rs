@@ -90,16 +90,19 @@ pub(super) struct Turn {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) entries: BytesMut,
-    pub(super) first: Zxid,
+    /// First transaction; `None` if there is none.
+    pub(super) first: Option<Zxid>,
     pub(super) number: u64,
     pub(super) roll: Option<Roll>,
 }
 
 /// Change to the next log file after a batch.
 #[derive(Debug)]
-pub(super) struct Roll {
-    /// State of which a snapshot is then written; `None` while another snapshot is being written.
-    pub(super) snapshot: Option<Box<Snapshot>>,
+pub(super) enum Roll {
+    /// A snapshot of this state is then written in the background; `None` while another one is being written.
+    Snapshot(Option<Box<Snapshot>>),
+    /// This state takes the place of everything in the folder before the batch counts as durable.
+    Replace(Box<Snapshot>),
 }
 
 impl Queue {
@@ -148,9 +151,10 @@ impl Shared {
 
     /// Submits the transactions of one turn. `wakes_writer` is false if another thread is going to write them.
     pub(super) fn submit(&self, turn: &mut Turn, wakes_writer: bool) {
-        let Some(first) = turn.first.take() else {
+        let first = turn.first.take();
+        if first.is_none() && turn.roll.is_none() {
             return;
-        };
+        }
         let mut queue = self.queue();
         let number = turn.number;
         let waiting = turn.waiting.drain(..).map(|waker| (number, waker));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::stopwatch::Stopwatch;
 use crate::keeper::Snapshot;
 use crate::protocol::{DataFormat, Owner};
-use crate::store::{Folder, SnapshotForm, StorageError, write_snapshot};
+use crate::store::{FileKind, Folder, SnapshotForm, StorageError, write_snapshot};
 
 /// Writes snapshots into a folder, and purges the folder.
 #[derive(Debug)]
@@ -52,6 +52,19 @@ impl SnapshotWriter {
             }
         }
         Ok(())
+    }
+
+    /// Replaces everything in the folder by a snapshot. The former files stay as `replaced-*`. If the power is lost
+    /// meanwhile, the folder has a former state or this one, and never parts of both.
+    pub(super) fn replace(&self, state: &Snapshot) -> Result<(), StorageError> {
+        self.folder.set_aside(FileKind::Log, None)?;
+        // Flushed in any case: no older snapshot can replace this one.
+        let form = SnapshotForm {
+            synced: true,
+            ..self.form
+        };
+        let file = write_state(&self.folder, form, state.digest(), state)?;
+        self.folder.set_aside(FileKind::Snapshot, Some(&file))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::background::Background;
-use super::shared::{Batch, Shared};
+use super::shared::{Batch, Roll, Shared};
 use super::snapshots::SnapshotWriter;
 use super::stopwatch::Stopwatch;
 use crate::keeper::Snapshot;
@@ -90,15 +90,16 @@ impl Writer {
                 roll,
             } in batches
             {
-                if let Err(failure) = self.write(first, &mut entries) {
+                let written = first.map_or(Ok(()), |first| self.write(first, &mut entries));
+                if let Err(failure) = written.and_then(|()| self.replace(&roll)) {
                     shared.fail(failure);
                     return;
                 }
                 shared.set_durable(number, entries);
-                if let Some(roll) = roll {
+                if let Some(Roll::Snapshot(snapshot)) = roll {
                     self.log.roll();
-                    if roll.snapshot.is_some() {
-                        self.background.write_snapshot(shared, roll.snapshot);
+                    if snapshot.is_some() {
+                        self.background.write_snapshot(shared, snapshot);
                     }
                 }
                 self.background.fill_ahead(shared);
@@ -120,6 +121,16 @@ impl Writer {
             self.log.check_linked()?;
         }
         Ok(())
+    }
+
+    /// Replaces the content of the folder, if a roll says so.
+    fn replace(&mut self, roll: &Option<Roll>) -> Result<(), StorageError> {
+        let Some(Roll::Replace(state)) = roll else {
+            return Ok(());
+        };
+        self.log.check_in_place()?;
+        self.log.roll();
+        self.background.replace(state)
     }
 
     /// Flushes to the disk. Warns if that takes long, as `FileTxnLog.commit` does.

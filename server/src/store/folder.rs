@@ -136,6 +136,8 @@ const TEMPORARY: &str = "tmp-";
 
 /// Prefix of copies of damaged logs that were cut. Neither a real server nor this one reads them as logs.
 const DAMAGED: &str = "damaged-";
+/// Prefix of the files that a restored snapshot has replaced.
+const REPLACED: &str = "replaced-";
 
 impl Folder {
     /// Opens a folder for reading: one with a `version-2`, or a `version-2` itself. Nothing in it is changed or locked.
@@ -345,12 +347,7 @@ impl Folder {
 
     /// Saves a copy of a log before it is cut, as `damaged-log.5`, or as `damaged-log.5.2` if there is one already.
     pub(super) fn save_damaged(&self, path: &Path) -> Result<(), StorageError> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = format!("{DAMAGED}{name}");
-        let others = self.list(&self.logs)?;
-        let mut names = iter::once(name.clone()).chain((2..).map(|n| format!("{name}.{n}")));
-        let free = names.find(|name| !others.contains(name));
-        let name = free.unwrap_or(name);
+        let name = self.free_name(DAMAGED, path, &self.logs)?;
         let temporary = self.logs.join(format!("{TEMPORARY}{name}"));
         let saved = self.logs.join(&name);
         let from = |error| StorageError::io(path, error);
@@ -373,6 +370,36 @@ impl Folder {
         self.sync_names(&self.logs)
     }
 
+    /// Renames all files of one kind but one, as `replaced-log.5`, or as `replaced-log.5.2` if there is one already.
+    /// The newest is first, and each name is durable before the next one changes: the remaining files have no gap.
+    pub(crate) fn set_aside(
+        &self,
+        kind: FileKind,
+        except: Option<&Path>,
+    ) -> Result<(), StorageError> {
+        let folder = self.of_kind(kind);
+        for file in self.files(kind)?.iter().rev() {
+            if Some(&*file.path) == except {
+                continue;
+            }
+            let new = folder.join(self.free_name(REPLACED, &file.path, folder)?);
+            let renamed = self.disk.rename(&file.path, &new);
+            renamed.map_err(|error| StorageError::io(&file.path, error))?;
+            self.sync_names(folder)?;
+        }
+        Ok(())
+    }
+
+    /// Returns a name that no file in a folder has: the prefix and the name of `path`, and a number if needed.
+    fn free_name(&self, prefix: &str, path: &Path, folder: &Path) -> Result<String, StorageError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{prefix}{name}");
+        let others = self.list(folder)?;
+        let mut names = iter::once(name.clone()).chain((2..).map(|n| format!("{name}.{n}")));
+        let free = names.find(|name| !others.contains(name));
+        Ok(free.unwrap_or(name))
+    }
+
     /// Makes the names in a folder durable: files that were created, renamed or removed.
     pub(super) fn sync_names(&self, folder: &Path) -> Result<(), StorageError> {
         let synced = self.disk.sync_folder(folder);
@@ -381,10 +408,7 @@ impl Folder {
 
     /// Returns the snapshots or logs, sorted by zxid: `Util.sortDataDir`.
     pub(crate) fn files(&self, kind: FileKind) -> Result<Vec<NamedFile>, StorageError> {
-        let folder = match kind {
-            FileKind::Snapshot => &self.snapshots,
-            FileKind::Log => &self.logs,
-        };
+        let folder = self.of_kind(kind);
         let mut files: Vec<NamedFile> = Vec::new();
         for name in self.list(folder)? {
             if let Some(FileName { zxid, .. }) =
@@ -396,6 +420,14 @@ impl Folder {
         }
         files.sort_by(|a, b| (a.zxid, &a.path).cmp(&(b.zxid, &b.path)));
         Ok(files)
+    }
+
+    /// Folder with the files of a kind.
+    fn of_kind(&self, kind: FileKind) -> &Path {
+        match kind {
+            FileKind::Snapshot => &self.snapshots,
+            FileKind::Log => &self.logs,
+        }
     }
 
     /// Reason why a snapshot cannot be complete, by its last bytes or, if it is compressed, by its first ones:

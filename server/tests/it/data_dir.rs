@@ -1001,3 +1001,57 @@ fn dirs_and_conf_show_the_sizes_of_the_files() {
         assert!(conf.contains(&format!("dataLogSize={of_logs}\n")), "{conf}");
     }
 }
+
+#[test]
+fn a_restored_state_takes_the_place_of_the_folder() {
+    let folder = Folder::new();
+    let server = folder.start();
+    server.create("/a", b"1").expect("it is created");
+    let old = server.snapshot();
+    server.set("/a", b"2").expect("it is set");
+    server.create("/b", b"").expect("it is created");
+    server.admin().restore(&old).expect("it is restored");
+    assert_eq!(server.data("/b"), None);
+    server.create("/c", b"").expect("it is created");
+    let expected = server.snapshot();
+    drop(server);
+    assert_eq!(folder.names(), ["log.2", "snapshot.1"]);
+    let replaced = folder.files().into_keys().filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("replaced-"))
+    });
+    assert_eq!(replaced.count(), 2);
+
+    let server = folder.start();
+    assert_eq!(server.snapshot(), expected);
+    assert_eq!(server.data("/a").as_deref(), Some(&b"1"[..]));
+    // A state that is newer than the folder.
+    server.admin().restore(&expected).expect("it is restored");
+    server.create("/d", b"").expect("it is created");
+    drop(server);
+    let server = folder.start();
+    let paths = ["/a", "/b", "/c", "/d"].map(|path| server.data(path).is_some());
+    assert_eq!(paths, [true, false, true, true]);
+}
+
+#[test]
+fn a_state_that_the_format_of_the_folder_cannot_hold_is_not_restored() {
+    let container = tree! { "/c" => minikeeper::state::Znode::new("").container() };
+    let other = Server::builder()
+        .seed(container)
+        .start()
+        .expect("it starts");
+    let folder = Folder::new();
+    let mut config = Config::default();
+    config.storage.data_dir = Some(folder.0.clone());
+    config.storage.data_format = Some(DataFormat::V3_4);
+    let server = ServerBuilder::from(config).start().expect("it starts");
+    server.create("/a", b"").expect("it is created");
+    let error = server.admin().restore(&other.snapshot());
+    let error = error.expect_err("3.4 has no containers").to_string();
+    assert!(
+        error.contains("ZooKeeper 3.4 cannot store /c, a container"),
+        "{error}"
+    );
+    assert!(server.data("/a").is_some(), "nothing has changed");
+}

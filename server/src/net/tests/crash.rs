@@ -333,3 +333,71 @@ fn a_session_that_expired_is_over_after_a_loss_of_power() {
     assert_eq!(opened.state.sessions().len(), 0);
     engine.log().expect("there is one").end();
 }
+
+/// Creates a znode in a session of its own; `None` if that is not acknowledged.
+async fn create(engine: &Arc<Engine>, path: &str) -> Option<()> {
+    let mut client = connect(engine);
+    client.ask_for_session().await;
+    client.reply().await?;
+    client.create(path, PERSISTENT).await;
+    client.reply().await.map(|_| ())
+}
+
+/// Restores a snapshot in which `/b` is missing. Adds each acknowledged step to `done`.
+async fn restore_steps(engine: &Arc<Engine>, done: &mut Vec<&str>) -> Option<()> {
+    create(engine, "/a").await?;
+    done.push("/a");
+    let snapshot = engine.snapshot();
+    create(engine, "/b").await?;
+    done.push("/b");
+    engine.restore(snapshot).ok()?;
+    done.push("restored");
+    create(engine, "/c").await?;
+    done.push("/c");
+    Some(())
+}
+
+#[test]
+fn a_loss_of_power_during_a_restore_leaves_a_former_state_or_the_restored_one() {
+    // The folder has several logs.
+    let storage = Storage {
+        snap_count: 2,
+        ..storage()
+    };
+    for call in 0.. {
+        let disk = FaultyDisk::default();
+        disk.plan(call, Fault::PowerLoss);
+        let mut done = Vec::new();
+        if let Ok(engine) = start(&disk, &storage) {
+            run(restore_steps(&engine, &mut done));
+            engine.log().expect("there is one").end();
+        }
+        let expected: &[&[&str]] = match done.last() {
+            None => &[&[], &["/a"]],
+            Some(&"/a") => &[&["/a"], &["/a", "/b"]],
+            Some(&"/b") => &[&[], &["/a"], &["/a", "/b"]],
+            Some(&"restored") => &[&["/a"], &["/a", "/c"]],
+            Some(_) => &[&["/a", "/c"]],
+        };
+        let seed = call as u64;
+        for survival in [
+            Survival::Nothing,
+            Survival::Everything,
+            Survival::Torn(seed),
+            Survival::Reordered(seed),
+        ] {
+            let what = format!("call {call}, {survival:?}, after {:?}", done.last());
+            let found = disk.after_power_loss(survival);
+            let opened = open(&found, &storage);
+            let opened = opened.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let tree = opened.state.tree();
+            let paths = ["/a", "/b", "/c"].into_iter();
+            let paths: Vec<_> = paths.filter(|path| tree.get(path).is_some()).collect();
+            assert!(expected.contains(&&*paths), "{what}: {paths:?}");
+        }
+        if done.len() == 4 && call >= disk.calls() {
+            assert!(call > 30, "there was more to do than {call} calls");
+            return;
+        }
+    }
+}
