@@ -100,10 +100,13 @@ fn of_binary(
     Ok(row)
 }
 
-/// Returns the path of the `minikeeper` binary in the folder of this program.
+/// Returns the path of the `minikeeper` binary: `MINIKEEPER_BINARY`, or in the folder of this program.
 fn binary() -> io::Result<PathBuf> {
     let name = format!("minikeeper{}", std::env::consts::EXE_SUFFIX);
-    let binary = std::env::current_exe()?.with_file_name(name);
+    let binary = match std::env::var_os("MINIKEEPER_BINARY") {
+        Some(path) => path.into(),
+        None => std::env::current_exe()?.with_file_name(name),
+    };
     if binary.exists() {
         Ok(binary)
     } else {

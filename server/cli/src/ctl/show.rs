@@ -43,12 +43,7 @@ fn object(fields: &Map<String, Value>, indent: &str, is_alone: bool, text: &mut 
     for (name, value) in fields {
         match value {
             Value::Array(items) if items.is_empty() => {
-                let none = if is_alone {
-                    format!("no {name}")
-                } else {
-                    format!("{name}: none")
-                };
-                line(text, indent, &none);
+                line(text, indent, &format!("{name}: none"));
             }
             Value::Array(items) if is_alone => list(items, indent, text),
             Value::Array(items)
@@ -170,7 +165,7 @@ mod tests {
             readable(&effects),
             "deleted: none\nexpired: 0x1\nleading: -\n"
         );
-        assert_eq!(readable(&json!({"servers": []})), "no servers\n");
+        assert_eq!(readable(&json!({"servers": []})), "servers: none\n");
         let tree = json!({"tree": {"/leader": {"ephemeral": true}}});
         assert_eq!(readable(&tree), "/leader:\n  ephemeral: yes\n");
     }

@@ -1,5 +1,8 @@
 //! The examples of `docs/guide/control.md`, as printed.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use crate::api;
@@ -111,4 +114,41 @@ fn the_table_of_powers_names_routes() {
             "no route ends in {name}"
         );
     }
+}
+
+/// All Markdown files of the project, without the files of builds.
+fn pages(folder: &Path, pages: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("it is a folder") {
+        let path = entry.expect("it can be read").path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let is_skipped = name
+            .is_none_or(|name| name.starts_with('.') || matches!(name, "target" | "node_modules"));
+        if path.is_dir() && !is_skipped {
+            self::pages(&path, pages);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(path);
+        }
+    }
+}
+
+/// The examples of docs/json.md are in tables; tests of the library parse them. The tests of the fixtures check the
+/// example of the contract.
+#[test]
+fn no_other_page_has_json_that_no_test_checks() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut found = Vec::new();
+    pages(&root, &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    found.retain(|page| {
+        let text = fs::read_to_string(page).expect("it can be read");
+        let is_checked = ["docs/guide/control.md", "fixtures/contract/README.md"]
+            .iter()
+            .any(|checked| page.ends_with(checked));
+        text.contains("```json") && !is_checked
+    });
+    assert_eq!(
+        found,
+        Vec::<PathBuf>::new(),
+        "blocks of JSON belong to a page that a test plays"
+    );
 }
