@@ -34,7 +34,9 @@ pub(crate) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Failure> {
         Ok(value) if !error.is_data() => T::deserialize(value).err().unwrap_or(error),
         _ => error,
     };
-    let path = if error.is_data() && text.len() <= LONGEST_SEARCHED {
+    // The object that lacks a field is where serde says.
+    let is_missing = error.to_string().starts_with("missing field");
+    let path = if error.is_data() && !is_missing && text.len() <= LONGEST_SEARCHED {
         path_by_trial::<T>(text).unwrap_or(path)
     } else {
         path
@@ -64,6 +66,7 @@ fn failure(path: &str, error: &serde_json::Error) -> Failure {
     if !error.is_data() {
         return Failure::bad_request(format!("the body is not JSON: {text}"));
     }
+    let text = plain(&text);
     let place = match path {
         "" | "." => "the body".to_owned(),
         path => path.to_owned(),
@@ -73,6 +76,27 @@ fn failure(path: &str, error: &serde_json::Error) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// Replaces Rust's names of types by what they are in JSON.
+fn plain(text: &str) -> String {
+    let Some((before, expected)) = text.rsplit_once(", expected ") else {
+        return text.to_owned();
+    };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a number of 0 or more",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        other if other.starts_with("internally tagged enum Fault") => {
+            "an object, such as {\"fault\": \"lose_reply\"}"
+        }
+        other if other.starts_with("internally tagged enum") => "an object",
+        other => match other.strip_prefix("struct ") {
+            Some(_) => "an object",
+            None => other,
+        },
+    };
+    format!("{before}, expected {expected}")
 }
 
 /// Suggests a name for an unknown one, from the names that serde lists.

@@ -380,6 +380,23 @@ pub(crate) struct Found<'r> {
     params: Vec<(&'static str, String)>,
 }
 
+/// Returns the path of the route that is nearest to a misspelt path. Its parameters cost nothing.
+fn nearest_route(path: &str, routes: &[Route]) -> Option<&'static str> {
+    let segments: Vec<&str> = path.split('/').collect();
+    let filled = routes.iter().map(|route| {
+        let own = route.path.split('/').enumerate();
+        let own = own.map(|(at, own)| match segments.get(at) {
+            Some(segment) if own.starts_with('{') => segment,
+            _ => own,
+        });
+        (own.collect::<Vec<_>>().join("/"), route.path)
+    });
+    let filled: Vec<(String, &'static str)> = filled.collect();
+    let near = nearest(path, filled.iter().map(|(filled, _)| filled.as_str()))?.to_owned();
+    let found = filled.into_iter().find(|(filled, _)| *filled == near);
+    found.map(|(_, route)| route)
+}
+
 /// Finds the route of a request.
 ///
 /// # Errors
@@ -413,7 +430,7 @@ pub(crate) fn find<'r>(
     }
     if methods.is_empty() {
         let failure = Failure::not_found(format!("there is no route {method} {path}"));
-        return Err(match nearest(path, routes.iter().map(|route| route.path)) {
+        return Err(match nearest_route(path, routes) {
             Some(near) => failure.hint(format!("did you mean {near}?")),
             None => failure.hint("GET /v1/openapi.json lists all routes"),
         });

@@ -56,8 +56,8 @@ impl Known {
             format!("no entry of this journal has the label {label:?} ({known})")
         } else {
             format!(
-                "the label {label:?} is not known ({known}): name the label first with labelled({label:?}), \
-                 serve_labelled(..) or the builder's label(..)"
+                "the label {label:?} is not known ({known}): add it to the server first (in Rust: labelled({label:?}), \
+                 serve_labelled(..), or label(..) of the builder)"
             )
         })
     }

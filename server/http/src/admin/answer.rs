@@ -365,6 +365,9 @@ impl Answers {
         } else if !self.settings.serializes_last_zxid {
             Some(StatusCode::INTERNAL_SERVER_ERROR)
         } else if !limiter.allows(self.admin.now()) {
+            tracing::warn!(
+                "the AdminServer carries out this command once in its rate limit's interval"
+            );
             Some(StatusCode::TOO_MANY_REQUESTS)
         } else {
             None

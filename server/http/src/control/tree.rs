@@ -1,7 +1,7 @@
 //! The tree: reads and writes of the test itself.
 
 use minikeeper::protocol::Stat;
-use minikeeper::{Server, SessionId, Tree};
+use minikeeper::{ErrorCode, Server, SessionId, Tree};
 use serde::{Deserialize, Serialize};
 
 use super::data::{Data, Znode};
@@ -206,7 +206,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post(
             "/v1/servers/{server}/tree/diff",
             "diff_tree",
-            "Compares the tree with an expected one.",
+            "Compares the tree with an expected one. In the differences, - and the first value are expected, \
+             + and the second one are of the server.",
             diff,
         ),
     ]
@@ -233,7 +234,7 @@ fn dump(call: &Call) -> Result<Text, Failure> {
 }
 
 fn no_node(path: &str) -> Failure {
-    Failure::zookeeper(minikeeper::ErrorCode::NoNode, path)
+    Failure::zookeeper(ErrorCode::NoNode, path)
 }
 
 fn znode(call: &Call) -> Result<Json<Znode>, Failure> {
@@ -287,7 +288,7 @@ fn write(server: &Server, path: &str, data: &[u8]) -> Result<Json<Written>, Fail
 fn create(call: &Call, create: Create) -> Result<Created<CreatedZnode>, Failure> {
     let instance = call.instance()?;
     let (server, path, data) = (&instance.server, &create.path, create.data.bytes());
-    let refused = |code| Failure::zookeeper(code, path);
+    let refused = |code| refused_create(code, path);
     if create.parents
         && let Some((parent, _)) = path.rsplit_once('/')
         && !parent.is_empty()
@@ -321,9 +322,21 @@ fn create(call: &Call, create: Create) -> Result<Created<CreatedZnode>, Failure>
     Ok(Created(location, created))
 }
 
+/// Explains the refusal of a create.
+fn refused_create(code: ErrorCode, path: &str) -> Failure {
+    let failure = Failure::zookeeper(code, path);
+    match path.rsplit_once('/') {
+        _ if !path.starts_with('/') => failure.hint("a path begins with /"),
+        Some((parent, _)) if code == ErrorCode::NoNode => failure.hint(format!(
+            "the parent {parent} does not exist; \"parents\": true creates it"
+        )),
+        _ => failure,
+    }
+}
+
 fn create_ephemeral(instance: &Instance, create: &Create) -> Result<CreatedZnode, Failure> {
     let (path, data) = (&create.path, create.data.bytes());
-    let refused = |code| Failure::zookeeper(code, path);
+    let refused = |code| refused_create(code, path);
     let create_in = |session: &minikeeper::label::TestSession| {
         if create.mode == CreateMode::Ephemeral {
             let stat = session.create_ephemeral(path, data)?;
@@ -375,6 +388,6 @@ fn seed(call: &Call, tree: Tree) -> Result<Json<Done>, Failure> {
 }
 
 fn diff(call: &Call, expected: Tree) -> Result<Json<Difference>, Failure> {
-    let diff = call.instance()?.server.tree().diff(&expected);
+    let diff = expected.diff(&call.instance()?.server.tree());
     Ok(Json(Difference::of(&diff)))
 }

@@ -215,6 +215,48 @@ fn an_unknown_field_is_named_with_the_nearest_one() {
 }
 
 #[test]
+fn an_error_says_what_to_do_in_the_words_of_json() {
+    let (_control, mut client) = api();
+    let server = client.server(json!({"clock": "manual"}));
+    let mut refused = |status, path: &str, body| {
+        client.refused(status, "POST", &format!("{server}/{path}"), body)
+    };
+    let place = refused(
+        400,
+        "faults",
+        json!({"name": "lost", "on": {"op": "create"}}),
+    );
+    assert!(
+        place.starts_with("bad_request: the body: missing field `then`"),
+        "{place}"
+    );
+    let fault = refused(400, "faults", json!({"name": "x", "then": "lose_reply"}));
+    assert!(
+        fault.contains(
+            r#"then: invalid type: string "lose_reply", expected an object, such as {"fault": "#
+        ),
+        "{fault}"
+    );
+    let number = refused(400, "clock/advance", json!({"by_ms": "30s"}));
+    assert!(
+        number.contains(r#"by_ms: invalid type: string "30s", expected a number of 0 or more"#),
+        "{number}"
+    );
+    let slash = refused(404, "tree/create", json!({"path": "a/b"}));
+    assert!(slash.ends_with("; a path begins with /"), "{slash}");
+    let parent = refused(404, "tree/create", json!({"path": "/a/b"}));
+    assert!(
+        parent.ends_with(r#"; the parent /a does not exist; "parents": true creates it"#),
+        "{parent}"
+    );
+    let route = refused(404, "fault", json!({}));
+    assert!(
+        route.ends_with("; did you mean /v1/servers/{server}/faults?"),
+        "{route}"
+    );
+}
+
+#[test]
 fn what_does_not_exist_is_listed() {
     let (_control, mut client) = api();
     let refused = client.refused(404, "GET", "/servers/s9", json!({}));

@@ -560,7 +560,8 @@ fn a_refusal_names_the_matcher_the_reason_and_a_remedy() {
         (
             Matcher::any().label("wroker"),
             "Matcher::any().label(\"wroker\") can never match: the label \"wroker\" is not known (known labels: \
-             \"a\"): name the label first with labelled(\"wroker\"), serve_labelled(..) or the builder's label(..)",
+             \"a\"): add it to the server first (in Rust: labelled(\"wroker\"), serve_labelled(..), \
+             or label(..) of the builder)",
         ),
         (
             Matcher::any().member(MemberId(3)),

@@ -525,7 +525,7 @@ impl Server {
     ///
     /// let server = minikeeper::Server::start()?;
     /// let refused = server.try_cut(Matcher::any().label("wroker"), Direction::Both);
-    /// assert!(refused.unwrap_err().to_string().contains("name the label first"));
+    /// assert!(refused.unwrap_err().to_string().contains("add it to the server first"));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn try_cut(
