@@ -168,16 +168,30 @@ pub(crate) fn announce(
     Ok(())
 }
 
-/// Writes a file that is complete as soon as it exists. Only its owner can read it, since it may have a token.
+/// Writes a file that is complete as soon as it exists. Only its owner can read it, since it may have a token. A link
+/// is followed. A device or a pipe is written to, and not replaced.
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
-    let mut name = file.as_os_str().to_owned();
+    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    if let Ok(found) = std::fs::metadata(&target)
+        && !found.is_file()
+    {
+        let mut file = std::fs::OpenOptions::new().write(true).open(&target)?;
+        return file.write_all(text.as_bytes());
+    }
+    let mut name = target.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&name)?.write_all(text.as_bytes())?;
-    std::fs::rename(&name, file)
+    let mut written = options.open(&name)?;
+    let written = written.write_all(text.as_bytes());
+    written
+        .and_then(|()| std::fs::rename(&name, &target))
+        .inspect_err(|_| {
+            // The first error is the one that matters.
+            let _ = std::fs::remove_file(&name);
+        })
 }
 
 /// Waits for the end of standard input.

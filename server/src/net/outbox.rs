@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
+use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -58,12 +59,13 @@ pub(super) type Due = BTreeSet<(Timestamp, ConnectionId)>;
 /// Queued message, or a piece of one.
 #[derive(Debug)]
 pub(super) struct Parcel {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     /// Earliest time at which it is sent.
     pub(super) not_before: Option<Timestamp>,
     /// Pieces in which it is sent.
     pub(super) pieces: Option<Pieces>,
-    /// Whether it is written in a write of its own.
+    /// Whether it is written in a write of its own. With `pieces`, it is the rest of a message whose first pieces are
+    /// cut.
     pub(super) alone: bool,
     /// Set while it is held.
     pub(super) held: Option<HeldItem>,
@@ -202,14 +204,17 @@ impl Outbox {
     pub(super) fn let_go(&mut self, now: Timestamp) {
         while let Some(first) = self.queue.front()
             && first.is_open(now)
-            && !first.alone
+            && (!first.alone || first.pieces.is_some())
         {
             let Some(parcel) = self.take_first() else {
                 break;
             };
             match parcel.pieces {
                 None => self.bytes.extend_from_slice(&parcel.bytes),
-                Some(pieces) => self.cut_up(now, parcel.bytes, pieces),
+                Some(pieces) => {
+                    let at = parcel.not_before.filter(|_| parcel.alone).unwrap_or(now);
+                    self.cut_up(at, parcel.bytes, pieces);
+                }
             }
         }
         if let Ending::AfterQueue(reason) = self.ending
@@ -219,25 +224,30 @@ impl Outbox {
         }
     }
 
-    /// Puts the pieces of a message at the front of the queue.
-    fn cut_up(&mut self, now: Timestamp, mut message: Vec<u8>, pieces: Pieces) {
+    /// Puts the first piece of a message at the front of the queue, and the rest behind it. The rest is cut when its
+    /// time comes, so that a long message in short pieces takes no more memory than the message.
+    fn cut_up(&mut self, at: Timestamp, mut message: Bytes, pieces: Pieces) {
+        if message.is_empty() {
+            return;
+        }
         self.queued_bytes += message.len();
-        let mut parcels = Vec::new();
-        let mut at = now;
-        while !message.is_empty() {
-            let rest = message.split_off(pieces.bytes.clamp(1, message.len()));
-            parcels.push(Parcel {
-                bytes: std::mem::replace(&mut message, rest),
-                not_before: Some(at),
-                pieces: None,
+        let first = message.split_to(pieces.bytes.clamp(1, message.len()));
+        if !message.is_empty() {
+            self.queue.push_front(Parcel {
+                bytes: message,
+                not_before: Some(at + pieces.every),
+                pieces: Some(pieces),
                 alone: true,
                 held: None,
             });
-            at = at + pieces.every;
         }
-        for parcel in parcels.into_iter().rev() {
-            self.queue.push_front(parcel);
-        }
+        self.queue.push_front(Parcel {
+            bytes: first,
+            not_before: Some(at),
+            pieces: None,
+            alone: true,
+            held: None,
+        });
     }
 
     /// Moves the next bytes to be written to `bytes`, which is empty.
@@ -249,7 +259,7 @@ impl Outbox {
             && first.is_open(now)
             && let Some(parcel) = self.take_first()
         {
-            *bytes = parcel.bytes;
+            *bytes = parcel.bytes.into();
             self.let_go(now);
         }
     }
@@ -488,5 +498,39 @@ impl ConnectionStats {
             latency: Summary::default(),
             ..self.clone()
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_long_message_in_short_pieces_takes_no_more_room_than_the_message() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut outbox = Outbox::new(address, ListenerId::default(), Timestamp(0));
+        let message: Vec<u8> = (0..=u8::MAX).cycle().take(1000).collect();
+        outbox.keep(Parcel {
+            bytes: message.clone().into(),
+            not_before: None,
+            pieces: Some(Pieces {
+                bytes: 1,
+                every: Duration::ZERO,
+            }),
+            alone: false,
+            held: None,
+        });
+        let mut written = Vec::new();
+        while written.len() < message.len() {
+            let mut piece = Vec::new();
+            outbox.fill(Timestamp(0), &mut piece);
+            assert_eq!(piece.len(), 1);
+            assert!(outbox.queue.len() <= 2, "a piece and the rest");
+            assert_eq!(outbox.queued_bytes, message.len() - written.len() - 1);
+            written.append(&mut piece);
+        }
+        assert_eq!(written, message);
     }
 }

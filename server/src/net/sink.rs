@@ -437,7 +437,7 @@ impl Sink<'_, '_> {
             plan.bytes.apply(&mut bytes);
             self.totals.count_sent(bytes.len());
             outbox.keep(Parcel {
-                bytes,
+                bytes: bytes.into(),
                 not_before: plan.delay.map(|by| self.now + by),
                 pieces: plan.bytes.pieces(),
                 alone: false,

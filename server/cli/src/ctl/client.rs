@@ -22,6 +22,10 @@ pub(super) struct Answer {
 /// Longest line of a head, in bytes.
 const LONGEST_LINE: u64 = 64 << 10;
 const DEFAULT_PORT: u16 = 80;
+/// Longest body of an answer, in bytes: more than a tree of a million znodes.
+const LONGEST_BODY: u64 = 1 << 30;
+/// Header of every answer of a control API.
+const VERSION_HEADER: &str = "minikeeper-version";
 
 impl Client {
     /// Makes a client from `http://HOST:PORT`, or from `HOST:PORT`.
@@ -37,13 +41,17 @@ impl Client {
                 "{url:?} is not the URL of a control API; use http://HOST:PORT"
             ));
         }
-        let has_port = host
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let host = if has_port {
-            host.to_owned()
-        } else {
-            format!("{host}:{DEFAULT_PORT}")
+        if token
+            .as_ref()
+            .is_some_and(|token| token.contains(char::is_control))
+        {
+            return Err("the token has a control character".to_owned());
+        }
+        let is_v6 = host.ends_with(']');
+        let host = match host.rsplit_once(':').filter(|_| !is_v6) {
+            Some((_, port)) if port.parse::<u16>().is_ok() => host.to_owned(),
+            Some((_, port)) => return Err(format!("{url:?}: {port:?} is not a port")),
+            None => format!("{host}:{DEFAULT_PORT}"),
         };
         Ok(Self { host, token })
     }
@@ -52,11 +60,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the API cannot be reached, or its answer is no HTTP.
+    /// If the API cannot be reached, or its answer is not one of a control API, or incomplete.
     pub(super) fn call(&self, request: &Request) -> Result<Answer, String> {
-        let (mut answer, mut body) = self.open(request)?;
-        body.read_to_end(&mut answer.body)
-            .map_err(|error| self.failed(&error))?;
+        let (mut answer, body) = self.open(request)?;
+        read_to_end(body, &mut answer.body).map_err(|error| self.failed(&error))?;
         Ok(answer)
     }
 
@@ -67,14 +74,14 @@ impl Client {
     /// As [`call`](Self::call).
     pub(super) fn open(&self, request: &Request) -> Result<(Answer, Box<dyn BufRead>), String> {
         let opened = self.send(request).and_then(read_head);
-        let (status, mut body) = opened.map_err(|error| self.failed(&error))?;
+        let (status, body) = opened.map_err(|error| self.failed(&error))?;
         let mut answer = Answer {
             status,
             body: Vec::new(),
         };
         if status >= 400 {
-            body.read_to_end(&mut answer.body)
-                .map_err(|error| self.failed(&error))?;
+            read_to_end(body, &mut answer.body).map_err(|error| self.failed(&error))?;
+            return Ok((answer, Box::new(io::empty())));
         }
         Ok((answer, body))
     }
@@ -117,22 +124,34 @@ fn read_head(socket: TcpStream) -> io::Result<(u16, Box<dyn BufRead>)> {
     let status = status.ok_or_else(|| malformed("the answer is not HTTP"))?;
     let mut length = None;
     let mut is_chunked = false;
+    let mut is_ours = false;
     loop {
         let header = line(&mut reader)?;
         let Some((name, value)) = header.split_once(':') else {
             break;
         };
         match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().ok(),
+            "content-length" => {
+                let parsed = value.trim().parse::<u64>();
+                length =
+                    Some(parsed.map_err(|_| malformed("the length of the answer is no number"))?);
+            }
             "transfer-encoding" => is_chunked = true,
+            VERSION_HEADER => is_ours = true,
             _ => {}
         }
+    }
+    if !is_ours {
+        return Err(malformed("the answer is not one of minikeeper"));
     }
     Ok((
         status,
         match length {
             _ if is_chunked => Box::new(BufReader::new(Chunks { reader, rest: 0 })),
-            Some(length) => Box::new(reader.take(length)),
+            Some(length) => Box::new(BufReader::new(Sized {
+                reader,
+                rest: length,
+            })),
             None => Box::new(reader),
         },
     ))
@@ -145,6 +164,36 @@ fn line(reader: &mut impl BufRead) -> io::Result<String> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(line.trim_end().to_owned())
+}
+
+/// Reads a whole body. No answer is longer than [`LONGEST_BODY`].
+fn read_to_end(body: impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let read = body.take(LONGEST_BODY).read_to_end(bytes)?;
+    if read as u64 == LONGEST_BODY {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the answer is too long",
+        ));
+    }
+    Ok(())
+}
+
+/// Body of a known length.
+struct Sized<R> {
+    reader: R,
+    /// Number of bytes that are still to come.
+    rest: u64,
+}
+
+impl<R: BufRead> Read for Sized<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = (&mut self.reader).take(self.rest).read(buffer)?;
+        if count == 0 && self.rest > 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.rest -= count as u64;
+        Ok(count)
+    }
 }
 
 /// Body in chunks.
@@ -195,6 +244,38 @@ mod tests {
         assert_eq!(body, "abcde");
     }
 
+    /// Answers one request with these bytes. Returns what a client makes of them.
+    fn answered(bytes: &'static [u8]) -> Result<Vec<u8>, String> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let _ = socket.read(&mut request).unwrap();
+            socket.write_all(bytes).unwrap();
+        });
+        let client = Client::new(&address, None).unwrap();
+        let answer = client.call(&Request::get("/v1".to_owned()));
+        server.join().unwrap();
+        answer.map(|answer| answer.body)
+    }
+
+    #[test]
+    fn an_answer_that_is_foreign_or_incomplete_is_an_error() {
+        let whole = b"HTTP/1.1 200 OK\r\nminikeeper-version: 1\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(answered(whole), Ok(b"{}".to_vec()));
+        let short = b"HTTP/1.1 200 OK\r\nminikeeper-version: 1\r\nContent-Length: 9\r\n\r\n{}";
+        assert!(answered(short).is_err());
+        let length = b"HTTP/1.1 200 OK\r\nminikeeper-version: 1\r\nContent-Length: -4\r\n\r\n{}";
+        assert!(answered(length).unwrap_err().contains("is no number"));
+        let foreign = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        assert!(
+            answered(foreign)
+                .unwrap_err()
+                .contains("not one of minikeeper")
+        );
+    }
+
     #[test]
     fn a_url_is_a_host_and_a_port() {
         let host = |url| Client::new(url, None).map(|client| client.host);
@@ -204,6 +285,9 @@ mod tests {
         );
         assert_eq!(host("localhost:1"), Ok("localhost:1".to_owned()));
         assert_eq!(host("http://zk"), Ok("zk:80".to_owned()));
+        assert_eq!(host("[::1]"), Ok("[::1]:80".to_owned()));
         assert!(host("https://zk:2180").is_err());
+        assert!(host("zk:99999").is_err());
+        assert!(Client::new("zk", Some("a\nb".to_owned())).is_err());
     }
 }

@@ -29,7 +29,21 @@ pub(super) fn readable(value: &Value) -> String {
     } else {
         line(&mut text, "", &inline(value));
     }
-    text
+    harmless(&text)
+}
+
+/// Escapes control characters, which could change the terminal: names and data of znodes can have any.
+fn harmless(text: &str) -> String {
+    let is_harmful = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    let mut harmless = String::with_capacity(text.len());
+    for char in text.chars() {
+        if is_harmful(char) {
+            harmless.extend(char.escape_default());
+        } else {
+            harmless.push(char);
+        }
+    }
+    harmless
 }
 
 fn line(text: &mut String, indent: &str, content: &str) {
@@ -43,7 +57,13 @@ fn object(fields: &Map<String, Value>, indent: &str, is_alone: bool, text: &mut 
     for (name, value) in fields {
         match value {
             Value::Array(items) if items.is_empty() => {
-                line(text, indent, &format!("{name}: none"));
+                // `released` is no noun.
+                let none = if is_alone && !name.ends_with("ed") {
+                    format!("no {name}")
+                } else {
+                    format!("{name}: none")
+                };
+                line(text, indent, &none);
             }
             Value::Array(items) if is_alone => list(items, indent, text),
             Value::Array(items)
@@ -151,6 +171,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn control_characters_are_escaped() {
+        let text = readable(&json!({"data": "\u{1b}[31mred"}));
+        assert_eq!(text, "data: \\u{1b}[31mred\n");
+    }
+
+    #[test]
     fn a_list_is_a_table_and_an_object_is_lines() {
         let sessions = json!({"sessions": [
             {"id": "0x1", "connected": true, "label": "worker"},
@@ -165,7 +191,7 @@ mod tests {
             readable(&effects),
             "deleted: none\nexpired: 0x1\nleading: -\n"
         );
-        assert_eq!(readable(&json!({"servers": []})), "servers: none\n");
+        assert_eq!(readable(&json!({"servers": []})), "no servers\n");
         let tree = json!({"tree": {"/leader": {"ephemeral": true}}});
         assert_eq!(readable(&tree), "/leader:\n  ephemeral: yes\n");
     }

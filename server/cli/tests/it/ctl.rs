@@ -380,3 +380,23 @@ fn an_api_that_does_not_answer_is_named() {
     let output = run(&["ctl", "--control", "https://127.0.0.1:1", "servers"], &[]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("is not the URL of a control API"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_ready_file_follows_a_link_and_does_not_replace_it() {
+    let folder = tempfile::tempdir().expect("there is a folder");
+    let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+    fs::write(&target, "").expect("it is written");
+    std::os::unix::fs::symlink(&target, &link).expect("it is made");
+    let path = link.to_str().expect("the path is Unicode");
+    let any = "127.0.0.1:0";
+    let _serving = Serving::start(
+        &["--listen", any, "--control", any, "--ready-file", path],
+        &[],
+    );
+    let text = fs::read_to_string(&target).expect("it is there");
+    assert!(text.contains("control"), "{text}");
+    assert!(link.is_symlink());
+    let files = fs::read_dir(folder.path()).expect("it is a folder").count();
+    assert_eq!(files, 2, "no temporary file remains");
+}

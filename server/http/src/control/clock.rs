@@ -55,6 +55,9 @@ impl Default for Reap {
     }
 }
 
+/// Part of an advance after which the caller looks whether the server is being deleted: 30 days.
+const PART_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+
 /// Longest advance: about a thousand years. The time stays far from the end of its range.
 const LONGEST_MS: u64 = 1_000 * 365 * 24 * 60 * 60 * 1_000;
 
@@ -108,11 +111,30 @@ fn advance(call: &Call, advance: Advance) -> Result<Json<Advanced>, Failure> {
         );
     }
     let longest = i64::try_from(LONGEST_MS).unwrap_or(i64::MAX);
-    if advance.by_ms > LONGEST_MS || server.now().0 > longest.saturating_mul(100) {
+    if advance.by_ms > LONGEST_MS {
         let message = format!("by_ms: {} is more than a thousand years", advance.by_ms);
         return Err(Failure::bad_request(message));
     }
-    let effects = server.advance(Duration::from_millis(advance.by_ms));
+    if server.now().0 > longest.saturating_mul(100) {
+        let message =
+            "the time of the server is near the end of its range; use an earlier start_time_ms";
+        return Err(Failure::bad_request(message));
+    }
+    let mut effects = Effects::default();
+    let mut remaining = advance.by_ms;
+    loop {
+        let part = remaining.min(PART_MS);
+        effects.append(server.advance(Duration::from_millis(part)));
+        remaining -= part;
+        if remaining == 0 {
+            break;
+        }
+        if instance.is_closed() {
+            return Err(Failure::conflict(
+                "the server was deleted before its clock had advanced",
+            ));
+        }
+    }
     Ok(Json(Advanced {
         effects,
         now: server.now(),

@@ -565,7 +565,7 @@ fn delete_budget(call: &Call) -> Result<Json<Findings>, Failure> {
     let id = call.param("budget");
     let instance = call.instance()?;
     let placed = instance.things().budgets.remove(id)?;
-    let finding = placed.verify(id).filter(|_| is_verified(call));
+    let finding = placed.end(id).filter(|_| is_verified(call));
     Ok(Json(Findings::of(finding.into_iter().collect(), &instance)))
 }
 

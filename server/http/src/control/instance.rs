@@ -157,9 +157,16 @@ impl PlacedFault {
 }
 
 impl PlacedBudget {
-    /// Checks that the budget is not exceeded. Afterwards its guard can be dropped.
+    /// Checks that the budget is not exceeded so far.
     pub(super) fn verify(&self, id: &str) -> Option<Finding> {
         let exceeded = self.guard.check().err()?;
+        Some(Finding::new(FindingKind::Budget, Some(id), exceeded))
+    }
+
+    /// Ends the budget, and returns whether it was exceeded. Afterwards its guard can be dropped: later messages, also
+    /// those that the end of other things causes, do not count.
+    pub(super) fn end(&self, id: &str) -> Option<Finding> {
+        let exceeded = self.guard.end().err()?;
         Some(Finding::new(FindingKind::Budget, Some(id), exceeded))
     }
 }
@@ -192,18 +199,18 @@ impl Things {
             fault.verify(&id);
         }
         for (id, budget) in self.budgets.all() {
-            budget.verify(&id);
+            budget.end(&id);
         }
     }
 
-    /// Checks everything that can fail.
+    /// Checks everything that can fail, and ends the budgets.
     fn verify(&self, server: &Server) -> Vec<Finding> {
         let faults = self.faults.all().into_iter();
         let budgets = self.budgets.all().into_iter();
         let claims = self.claims.all().into_iter();
         faults
             .filter_map(|(id, fault)| fault.verify(&id))
-            .chain(budgets.filter_map(|(id, budget)| budget.verify(&id)))
+            .chain(budgets.filter_map(|(id, budget)| budget.end(&id)))
             .chain(claims.filter_map(|(id, claim)| claim.verify(&id, server)))
             .collect()
     }
@@ -267,6 +274,11 @@ impl Instance {
         let findings = things.verify(&self.server);
         drop(things);
         if verify { findings } else { Vec::new() }
+    }
+
+    /// Whether the server ends.
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
     }
 
     /// Ends everything that waits for the server.

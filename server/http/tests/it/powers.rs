@@ -519,3 +519,45 @@ fn every_answer_has_the_version() {
         (&json!(1), &json!(0), &json!(0))
     );
 }
+
+#[test]
+fn the_end_of_a_link_does_not_exceed_a_budget_that_was_checked() {
+    let (_control, mut client) = api();
+    let description = json!({
+        "links": [{"on": {}}],
+        "budgets": [{"budget": "total", "matcher": {}, "at_most": 0}]
+    });
+    client.server(description.clone());
+    assert_eq!(
+        client.delete("/servers/s1")["failures"],
+        json!([]),
+        "nothing had passed"
+    );
+    client.server(description);
+    client.post("/servers/s2/reset", json!({}));
+    client.post(
+        "/servers/s2/budgets",
+        json!({"budget": "total", "matcher": {}, "at_most": 0}),
+    );
+    client.post("/servers/s2/tree/create", json!({"path": "/a"}));
+    let failures = client.delete("/servers/s2")["failures"].clone();
+    assert_eq!(failures[0]["kind"], "budget", "{failures}");
+}
+
+#[test]
+fn an_advance_in_parts_is_one_advance() {
+    let (_control, mut client) = api();
+    client.server(json!({"clock": "manual"}));
+    let begin = client.get("/servers/s1/clock")["now"]
+        .as_i64()
+        .expect("a number");
+    let year: i64 = 365 * 24 * 60 * 60 * 1_000;
+    let session = client.post("/servers/s1/sessions", json!({}))["id"].clone();
+    client.post(
+        "/servers/s1/tree/create",
+        json!({"path": "/e", "mode": "ephemeral", "session": session}),
+    );
+    let advanced = client.post("/servers/s1/clock/advance", json!({"by_ms": year + 1}));
+    assert_eq!(advanced["now"], json!(begin + year + 1));
+    assert_eq!(client.get("/servers/s1/clock")["now"], advanced["now"]);
+}

@@ -52,6 +52,30 @@ impl BudgetGuard {
         self.reported.fetch_or(checked.is_err(), Ordering::Relaxed);
         checked.map_err(last_error::note)
     }
+
+    /// Ends the budget, and returns whether it was exceeded. Later messages do not count, and dropping the guard does
+    /// not panic.
+    ///
+    /// # Errors
+    ///
+    /// If the budget was exceeded, also if an earlier [`check`](Self::check) has said so.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, journal::Budget, matcher::EventKind};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 0));
+    /// server.create("/a", b"")?;
+    /// assert!(budget.end().is_err());
+    /// server.create("/b", b"")?;
+    /// assert!(budget.end().is_ok(), "it has ended already");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn end(&self) -> Result<(), Exceeded> {
+        self.reported.store(true, Ordering::Relaxed);
+        let ended = self.server.shared.engine.remove_budget(self.id);
+        ended.map_err(last_error::note)
+    }
 }
 
 impl Drop for BudgetGuard {
