@@ -18,6 +18,8 @@ pub(super) struct Exchange {
     pub(super) request: Vec<u8>,
     /// Position of eight digits that differ in every request, so that each creates a znode of its own.
     pub(super) counter: Option<Range<usize>>,
+    /// Number of replies to it: more than one if it is several requests. Watch events do not count.
+    pub(super) replies: usize,
 }
 
 /// Amount of load.
@@ -92,6 +94,8 @@ struct LoadConnection {
     batch: Vec<u8>,
     received: Vec<u8>,
     filled: usize,
+    /// Number of replies to a request of which others are still to come.
+    partly: usize,
 }
 
 impl LoadConnection {
@@ -106,6 +110,7 @@ impl LoadConnection {
             batch,
             received,
             filled: 0,
+            partly: 0,
         }
     }
 
@@ -151,10 +156,10 @@ impl LoadConnection {
         self.stream.write_all(batch)
     }
 
-    /// Reads the available bytes, at least one frame, and returns the number of replies.
+    /// Reads the available bytes, at least up to one whole answer, and returns the number of answered requests.
     fn receive(&mut self) -> io::Result<usize> {
-        let mut replies = 0;
-        while replies == 0 {
+        let mut replies = self.partly;
+        while replies < self.exchange.replies {
             let room = self.received.get_mut(self.filled..).unwrap_or_default();
             match self.stream.read(room)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -168,15 +173,20 @@ impl LoadConnection {
                     let header = self.received.get(at..at + 20).unwrap_or_default();
                     return Err(refused(header));
                 }
-                replies += 1;
+                let xid = self.received.get(at + 4..at + 8).unwrap_or_default();
+                replies += usize::from(xid != WATCH_EVENT);
                 at = end;
             }
             self.received.copy_within(at..self.filled, 0);
             self.filled -= at;
         }
-        Ok(replies)
+        self.partly = replies % self.exchange.replies;
+        Ok(replies / self.exchange.replies)
     }
 }
+
+/// Xid of a watch event.
+const WATCH_EVENT: [u8; 4] = [0xff; 4];
 
 fn end_of_frame(bytes: &[u8], at: usize) -> Option<usize> {
     let length = bytes.get(at..)?.first_chunk()?;

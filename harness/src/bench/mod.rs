@@ -3,11 +3,13 @@
 
 mod child;
 mod load;
+mod record;
 mod report;
 mod rows;
 mod system;
 
 pub use child::{serve_bare_events, serve_echo};
+pub use record::{Comparison, Record};
 pub use report::{Report, Row, Target, Value};
 pub use rows::{serve_folder, serve_ours, thousand_servers};
 

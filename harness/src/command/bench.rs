@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{CommandError, Status};
-use crate::bench::{Measure, Report};
+use crate::bench::{Measure, Record, Report, Row};
 
 /// Measure speed and size, compared with a real ZooKeeper and a bare echo server
 #[derive(Debug, Args)]
@@ -18,6 +18,12 @@ pub(super) struct Bench {
     /// Count only the instructions per request, by valgrind
     #[arg(long, conflicts_with = "only")]
     instructions: bool,
+    /// Compare the instructions with the record in this file; a count that has grown by more than 3 % is an error
+    #[arg(long, value_name = "FILE", requires = "instructions")]
+    check: Option<PathBuf>,
+    /// Write the instructions to this file, as the record for later checks
+    #[arg(long, value_name = "FILE", requires = "instructions")]
+    record: Option<PathBuf>,
     /// File for the results as JSON
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
     json: PathBuf,
@@ -46,6 +52,33 @@ impl Bench {
         }
         let json = serde_json::to_vec_pretty(&report).map_err(CommandError::failed)?;
         fs::write(&self.json, json)?;
-        Ok(Status::Expected)
+        report
+            .rows
+            .first()
+            .map_or(Ok(Status::Expected), |row| self.compare(row))
+    }
+
+    /// Compares the counts of instructions with the record, and writes a new one, as the flags say.
+    fn compare(&self, row: &Row) -> Result<Status, CommandError> {
+        let new = self.instructions.then(|| Record::of(row));
+        let mut status = Status::Expected;
+        if let (Some(new), Some(file)) = (&new, &self.check) {
+            let comparison = Record::read(file)
+                .map_err(|error| CommandError::failed(format!("{}: {error}", file.display())))?
+                .compare(new);
+            write!(io::stdout(), "{}", comparison.text)?;
+            if comparison.has_grown {
+                status = Status::Unexpected;
+                writeln!(
+                    io::stdout(),
+                    "make a new record with `bench --instructions --record {}`, and give the reason in the commit",
+                    file.display()
+                )?;
+            }
+        }
+        if let (Some(new), Some(file)) = (&new, &self.record) {
+            new.write(file)?;
+        }
+        Ok(status)
     }
 }

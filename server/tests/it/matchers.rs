@@ -147,7 +147,7 @@ fn a_label_is_known_once_it_is_named() {
     let text = server.check(&of("late")).unwrap_err().to_string();
     assert!(text.contains(r#"(known labels: "early")"#), "{text}");
     assert!(
-        text.contains(r#"name the label first with labelled("late")"#),
+        text.contains(r#"add it to the server first (in Rust: labelled("late")"#),
         "{text}"
     );
     let journal = server.journal();
@@ -169,7 +169,7 @@ fn a_label_is_known_once_it_is_named() {
         panic_of(|| server.disconnect(&unknown)),
         panic_of(|| server.fault("it").label("unknown").then(Fault::LoseReply)),
     ] {
-        assert!(text.contains("name the label first"), "{text}");
+        assert!(text.contains("add it to the server first"), "{text}");
     }
 }
 

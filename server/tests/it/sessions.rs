@@ -44,7 +44,7 @@ fn a_label_without_a_session_and_an_unknown_label_have_different_errors() {
     );
     let unknown = server.try_session("wroker").unwrap_err().to_string();
     assert!(
-        unknown.starts_with("the label \"wroker\" is not known (known labels: \"worker\"): name"),
+        unknown.starts_with("the label \"wroker\" is not known (known labels: \"worker\"): add it"),
         "{unknown}"
     );
     let panicked = catch_unwind(AssertUnwindSafe(|| server.expire_label("wroker")));

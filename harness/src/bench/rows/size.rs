@@ -51,6 +51,7 @@ pub(super) fn in_memory(binary: &Path) -> io::Result<ChildServer> {
             request: create(format!("/{connection}/00000000")).encode(1).0,
             // Position after length, xid, type, the path's length, and the digit between two slashes.
             counter: Some(19..27),
+            replies: 1,
         }
     })?;
     // Replies are counted by whole reads, so the server may have a few more.

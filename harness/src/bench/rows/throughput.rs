@@ -13,7 +13,7 @@ use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request, re
 const ROUND: Duration = Duration::from_secs(1);
 /// Duration of the warm-up, in which the JVM compiles the code that runs often.
 pub(super) const WARM_UP: Duration = Duration::from_secs(5);
-const DATA: [u8; 100] = [b'x'; 100];
+pub(super) const DATA: [u8; 100] = [b'x'; 100];
 
 /// Load of a row, and its targets.
 #[derive(Clone, Copy, Debug)]
@@ -226,6 +226,7 @@ impl Throughput {
         Exchange {
             request: request.encode(1).0,
             counter,
+            replies: 1,
         }
     }
 
@@ -243,7 +244,7 @@ fn folder(round: usize, connection: usize) -> String {
     format!("/bench-{round}-{connection}")
 }
 
-fn create(path: String) -> Request {
+pub(super) fn create(path: String) -> Request {
     Request::Create {
         kind: CreateKind::Create,
         path,

@@ -244,7 +244,15 @@ async fn collect(call: Call) -> Outcome {
         // Another request may have removed it.
         let _ = instance.things().waits.remove(id);
     }
-    let outcome = WaitOutcome::of(found, &instance, armed.since, more);
+    let mut outcome = WaitOutcome::of(found, &instance, armed.since, more);
+    if let WaitOutcome::TimedOut { message, .. } = &mut outcome {
+        // The span of this request, and not of the wait that had only to end.
+        *message = message.replacen(
+            "timed out after 0ns",
+            &format!("timed out after {span:?}"),
+            1,
+        );
+    }
     Ok(Reply::json(StatusCode::OK, &outcome))
 }
 

@@ -328,6 +328,11 @@ fn an_armed_wait_loses_nothing() {
         (&json!("timed_out"), &json!(false))
     );
     assert!(text(&early, "message").contains("/a"), "{early}");
+    let later = client.get("/servers/s1/waits/w1?within_ms=1");
+    assert!(
+        text(&later, "message").starts_with("timed out after 1ms waiting"),
+        "{later}"
+    );
     client.post("/servers/s1/tree/create", json!({"path": "/a"}));
     // Not even what the journal forgets.
     client.delete("/servers/s1/journal");
