@@ -274,7 +274,9 @@ impl<'r> Reader<'r> {
             let list = Below::children(self.tree, znode);
             return Names::Long { count, list };
         }
-        Names::Short(self.tree.children(znode).collect())
+        let mut names = Vec::with_capacity(count);
+        names.extend(self.tree.children(znode));
+        Names::Short(names)
     }
 
     fn get_acl(&self, path: ClientText<'_>) -> Result<Response<'r>, ErrorCode> {

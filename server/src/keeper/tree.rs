@@ -18,8 +18,8 @@ use super::index::Index;
 use super::slab::Slab;
 use super::znode::{NIL, Owner, Znode, length};
 use crate::protocol::{
-    Acl, AuthId, ClientText, DataFormat, Permissions, SessionId, ZnodeRecord, Zxid, name_of,
-    open_acl, parent_of,
+    Acl, AuthId, ClientText, DataFormat, Permissions, SessionId, ZnodeRecord, Zxid, open_acl,
+    parent_of,
 };
 
 /// Most ephemerals, containers and znodes with a time to live that are copied in the turn of a snapshot.
@@ -281,12 +281,14 @@ impl Tree {
     /// Returns the names of a znode's children, in the order of their creation.
     pub(crate) fn children<'a>(&'a self, znode: &'a Znode) -> impl Iterator<Item = &'a str> {
         let first = self.slot(znode.first_child);
+        // A name stands behind the path of its parent and a `/`; the path of the root is that `/`.
+        let at = znode.path.len() + usize::from(znode.path.len() > 1);
         std::iter::successors(first, move |child| {
             (child.next != znode.first_child)
                 .then(|| self.slot(child.next))
                 .flatten()
         })
-        .map(|child| name_of(&child.path))
+        .map(move |child| child.path.get(at..).unwrap_or_default())
     }
 
     /// Returns all descendants of a znode, parents before their children.

@@ -48,13 +48,23 @@ fn is_valid_beyond_ascii(components: &str) -> bool {
 }
 
 /// Returns the text before the last `/`, which is empty for a child of the root; `None` without a `/`.
+#[inline]
 pub(crate) fn parent_of(path: &str) -> Option<&str> {
-    path.rsplit_once('/').map(|(parent, _)| parent)
+    path.get(..last_slash(path)?)
 }
 
 /// Returns the text after the last `/`.
+#[inline]
 pub(crate) fn name_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or(path, |(_, name)| name)
+    last_slash(path)
+        .and_then(|at| path.get(at + 1..))
+        .unwrap_or(path)
+}
+
+/// Returns the position of the last `/`. Names are short, so a plain loop is faster than `str::rfind`.
+#[inline]
+fn last_slash(path: &str) -> Option<usize> {
+    path.as_bytes().iter().rposition(|byte| *byte == b'/')
 }
 
 /// Returns the path itself and all its ancestors up to `/`, like `PathParentIterator.forAll`.
