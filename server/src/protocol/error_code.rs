@@ -199,7 +199,7 @@ impl ErrorCode {
         Self::ALL.into_iter().find(|code| code.number() == number)
     }
 
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 29] = [
         Self::RuntimeInconsistency,
         Self::MarshallingError,
         Self::Unimplemented,
@@ -219,12 +219,33 @@ impl ErrorCode {
         Self::ReconfigDisabled,
         Self::SessionClosedRequireSaslAuth,
         Self::QuotaExceeded,
+        Self::SystemError,
+        Self::DataInconsistency,
+        Self::ConnectionLoss,
+        Self::OperationTimeout,
+        Self::UnknownSession,
+        Self::NewConfigNoQuorum,
+        Self::ReconfigInProgress,
+        Self::ApiError,
+        Self::EphemeralOnLocalSession,
+        Self::RequestTimeout,
     ];
 }
 
 #[cfg(test)]
 mod tests {
     use super::ErrorCode;
+
+    /// The codes of `KeeperException.Code` but OK and the deprecated ones.
+    #[test]
+    fn every_number_has_its_code() {
+        let numbers = (-14..=-1).chain(-129..=-100);
+        let known = numbers.filter(|number| ErrorCode::from_number(*number).is_some());
+        assert_eq!(known.count(), 29);
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_number(code.number()), Some(code));
+        }
+    }
 
     #[test]
     fn json_has_the_name_of_the_code() {

@@ -963,3 +963,19 @@ fn a_session_close_and_a_fault_that_closes_make_one_entry() {
     assert_eq!(journal.iter().filter(closing).count(), 1);
     assert_eq!(server.sessions(), []);
 }
+
+#[test]
+fn every_code_of_a_fault_is_in_the_journal() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    for code in [ErrorCode::SystemError, ErrorCode::RequestTimeout] {
+        let _fault = server
+            .fault("refused")
+            .on(Op::Create)
+            .then(Fault::Error { code });
+        client.send(op::CREATE, &client::create("/a", b"", client::PERSISTENT));
+        assert_eq!(client.receive().error, code.number());
+        let journal = server.journal().to_string();
+        assert!(journal.contains(code.name()), "{code}: {journal}");
+    }
+}
