@@ -184,7 +184,7 @@ async fn touch_member(
 struct Round {
     /// Name and session of the leader.
     leader: Option<(String, i64)>,
-    /// Fires when the leader key is deleted or created.
+    /// Fires when the leader key is created, changed or deleted.
     leader_changes: OneshotWatcher,
     failover: Option<Value>,
 }

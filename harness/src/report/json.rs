@@ -17,7 +17,7 @@ pub fn json(findings: &Findings) -> Result<String, JsonError> {
 ///
 /// # Errors
 ///
-/// If the text is something else, or has a newer format.
+/// If the text is not JSON of this kind, or if its format is not [`FORMAT`].
 pub fn read_json(text: &str) -> Result<Findings, JsonError> {
     /// Parsed first, so that a newer format is not reported as a missing field.
     #[derive(serde::Deserialize)]

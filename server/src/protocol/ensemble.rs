@@ -123,7 +123,7 @@ pub enum EnsembleError {
     /// The ensemble has fewer members.
     #[error("the ensemble has no member {0}")]
     NoSuchMember(MemberId),
-    /// A leader must run and reach a quorum of the others.
+    /// The member is stopped or partitioned, so it cannot win an election.
     #[error("member {0} cannot lead: it is stopped, or partitioned from the others")]
     CannotLead(MemberId),
     /// Too few members run and reach each other.

@@ -322,7 +322,7 @@ fn read_record<'a>(
         op::MULTI => {
             let records = reader.vector(8, |reader| {
                 let kind = reader.int()?;
-                // A multi contains no multi.
+                // A multi contains neither a multi nor the end of a session.
                 if matches!(kind, op::MULTI | op::CLOSE_SESSION) {
                     return Err(reader.malformed("a transaction that a multi can have"));
                 }

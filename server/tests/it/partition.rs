@@ -35,7 +35,7 @@ fn create_leader(client: &mut Client) {
     assert_eq!(client.create("/leader", b"", client::EPHEMERAL).error, 0);
 }
 
-/// Reads the bytes that have arrived, without waiting for more.
+/// Asserts that no bytes have arrived at the client and that the connection is open.
 fn nothing_has_arrived(client: &Client) {
     client.socket.set_nonblocking(true).expect("it can be set");
     let error = client
