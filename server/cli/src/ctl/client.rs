@@ -148,7 +148,7 @@ fn read_head(socket: TcpStream) -> io::Result<(u16, Box<dyn BufRead>)> {
         status,
         match length {
             _ if is_chunked => Box::new(BufReader::new(Chunks { reader, rest: 0 })),
-            Some(length) => Box::new(BufReader::new(Sized {
+            Some(length) => Box::new(BufReader::new(Exactly {
                 reader,
                 rest: length,
             })),
@@ -179,21 +179,26 @@ fn read_to_end(body: impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Body of a known length.
-struct Sized<R> {
+struct Exactly<R> {
     reader: R,
     /// Number of bytes that are still to come.
     rest: u64,
 }
 
-impl<R: BufRead> Read for Sized<R> {
+impl<R: BufRead> Read for Exactly<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = (&mut self.reader).take(self.rest).read(buffer)?;
-        if count == 0 && self.rest > 0 && !buffer.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.rest -= count as u64;
-        Ok(count)
+        read_part(&mut self.reader, &mut self.rest, buffer)
     }
+}
+
+/// Reads some of the `rest` bytes that are still to come. The end of the connection before the last one is an error.
+fn read_part(reader: &mut impl Read, rest: &mut u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let count = reader.take(*rest).read(buffer)?;
+    if count == 0 && *rest > 0 && !buffer.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    *rest -= count as u64;
+    Ok(count)
 }
 
 /// Body in chunks.
@@ -218,12 +223,7 @@ impl<R: BufRead> Read for Chunks<R> {
                 return Ok(0);
             }
         }
-        let count = (&mut self.reader).take(self.rest).read(buffer)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.rest -= count as u64;
-        Ok(count)
+        read_part(&mut self.reader, &mut self.rest, buffer)
     }
 }
 

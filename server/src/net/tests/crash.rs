@@ -239,6 +239,17 @@ fn check_sessions(disk: &FaultyDisk, what: &str) {
     engine.log().expect("there is one").end();
 }
 
+/// Ways in which the writes before a loss of power survive it. Those that draw have the call as their seed.
+fn survivals(call: usize) -> [Survival; 4] {
+    let seed = call as u64;
+    [
+        Survival::Nothing,
+        Survival::Everything,
+        Survival::Torn(seed),
+        Survival::Reordered(seed),
+    ]
+}
+
 /// Runs the workload on a disk with a fault at one call.
 fn run_with(fault: Option<(usize, Fault)>) -> (FaultyDisk, Outcome) {
     let disk = FaultyDisk::default();
@@ -266,13 +277,7 @@ fn a_loss_of_power_at_any_call_loses_nothing_that_was_seen() {
     let states = states();
     for call in 0.. {
         let (disk, outcome) = run_with(Some((call, Fault::PowerLoss)));
-        let seed = call as u64;
-        for survival in [
-            Survival::Nothing,
-            Survival::Everything,
-            Survival::Torn(seed),
-            Survival::Reordered(seed),
-        ] {
+        for survival in survivals(call) {
             let what = format!("call {call}, {survival:?}");
             let found = disk.after_power_loss(survival);
             check(&found, &outcome, &states, &what);
@@ -379,13 +384,7 @@ fn a_loss_of_power_during_a_restore_leaves_a_former_state_or_the_restored_one() 
             Some(&"restored") => &[&["/a"], &["/a", "/c"]],
             Some(_) => &[&["/a", "/c"]],
         };
-        let seed = call as u64;
-        for survival in [
-            Survival::Nothing,
-            Survival::Everything,
-            Survival::Torn(seed),
-            Survival::Reordered(seed),
-        ] {
+        for survival in survivals(call) {
             let what = format!("call {call}, {survival:?}, after {:?}", done.last());
             let found = disk.after_power_loss(survival);
             let opened = open(&found, &storage);
