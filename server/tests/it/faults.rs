@@ -973,7 +973,7 @@ fn every_code_of_a_fault_is_in_the_journal() {
             .fault("refused")
             .on(Op::Create)
             .then(Fault::Error { code });
-        client.send(op::CREATE, &client::create("/a", b"", client::PERSISTENT));
+        client.send(op::CREATE, &create("/a", b"", client::PERSISTENT));
         assert_eq!(client.receive().error, code.number());
         let journal = server.journal().to_string();
         assert!(journal.contains(code.name()), "{code}: {journal}");
