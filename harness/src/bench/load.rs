@@ -34,7 +34,7 @@ pub(super) struct Load {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Until {
     Elapsed(Duration),
-    /// Number of replies on each connection.
+    /// Number of answered requests on each connection.
     Replies(u64),
 }
 

@@ -28,7 +28,7 @@ pub struct Record {
 pub struct Comparison {
     /// A line for each count that differs or is missing, or the reason why nothing was compared.
     pub text: String,
-    /// Whether a count has grown too much, or one is missing.
+    /// Whether a count has grown too much, or is on one side only.
     pub has_grown: bool,
 }
 
@@ -76,6 +76,12 @@ impl Record {
         if !has_same_tools {
             let (recorded, here) = (&self.tools, &new.tools);
             say(format!("recorded with {recorded:?}, counted with {here:?}"));
+        }
+        for name in new.instructions.keys() {
+            if !self.instructions.contains_key(name) {
+                say(format!("{name}: counted, and not recorded"));
+                has_grown = true;
+            }
         }
         for (name, recorded) in &self.instructions {
             match new.instructions.get(name) {
@@ -155,12 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_is_missing_is_an_error_unless_all_are() {
+    fn a_count_on_one_side_only_is_an_error_unless_nothing_was_counted() {
         let old = record("1.95", &[("getData", 1000.0), ("create", 4000.0)]);
         assert!(
             old.compare(&record("1.95", &[("create", 4000.0)]))
                 .has_grown
         );
+        let more = [("getData", 1000.0), ("create", 4000.0), ("sync", 1.0)];
+        assert!(old.compare(&record("1.95", &more)).has_grown);
         let nothing = old.compare(&record("1.95", &[]));
         assert!(!nothing.has_grown && nothing.text.contains("nothing was counted"));
     }

@@ -31,7 +31,8 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn start(&self) -> Result<Status, CommandError> {
-        if cfg!(debug_assertions) {
+        // Instructions are those of the binary alone.
+        if cfg!(debug_assertions) && !self.instructions {
             eprintln!("minikeeper-harness: this is a debug build; measure with a release build");
         }
         let measures: &[Measure] = if self.instructions {
@@ -67,7 +68,9 @@ impl Bench {
                 .map_err(|error| CommandError::failed(format!("{}: {error}", file.display())))?
                 .compare(new);
             write!(io::stdout(), "{}", comparison.text)?;
-            if comparison.has_grown {
+            if new.instructions.is_empty() {
+                status = Status::NothingCompared;
+            } else if comparison.has_grown {
                 status = Status::Unexpected;
                 writeln!(
                     io::stdout(),

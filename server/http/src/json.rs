@@ -91,10 +91,8 @@ fn plain(text: &str) -> String {
             "an object, such as {\"fault\": \"lose_reply\"}"
         }
         other if other.starts_with("internally tagged enum") => "an object",
-        other => match other.strip_prefix("struct ") {
-            Some(_) => "an object",
-            None => other,
-        },
+        other if other.starts_with("struct ") => "an object",
+        other => other,
     };
     format!("{before}, expected {expected}")
 }

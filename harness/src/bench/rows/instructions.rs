@@ -16,6 +16,9 @@ const REQUESTS: [u64; 2] = [20_000, 84_000];
 
 const IN_FLIGHT: usize = 64;
 
+/// Number of children that are listed.
+const CHILDREN: usize = 10;
+
 /// Number of operations in a multi.
 const MULTI: usize = 10;
 
@@ -116,7 +119,7 @@ impl Operation {
         client.call(&create(PATH.to_owned()))?;
         match self {
             Self::Children => {
-                for number in 0..MULTI {
+                for number in 0..CHILDREN {
                     client.call(&create(format!("{PATH}/{number:08}")))?;
                 }
             }

@@ -192,6 +192,7 @@ mod tests {
             "deleted: none\nexpired: 0x1\nleading: -\n"
         );
         assert_eq!(readable(&json!({"servers": []})), "no servers\n");
+        assert_eq!(readable(&json!({"released": []})), "released: none\n");
         let tree = json!({"tree": {"/leader": {"ephemeral": true}}});
         assert_eq!(readable(&tree), "/leader:\n  ephemeral: yes\n");
     }
