@@ -552,17 +552,15 @@ fn the_end_of_a_link_does_not_exceed_a_budget_that_was_checked() {
 #[test]
 fn an_advance_in_parts_is_one_advance() {
     let (_control, mut client) = api();
-    client.server(json!({"clock": "manual"}));
-    let begin = client.get("/servers/s1/clock")["now"]
-        .as_i64()
-        .expect("a number");
-    let year: i64 = 365 * 24 * 60 * 60 * 1_000;
-    let session = client.post("/servers/s1/sessions", json!({}))["id"].clone();
-    client.post(
-        "/servers/s1/tree/create",
-        json!({"path": "/e", "mode": "ephemeral", "session": session}),
-    );
-    let advanced = client.post("/servers/s1/clock/advance", json!({"by_ms": year + 1}));
-    assert_eq!(advanced["now"], json!(begin + year + 1));
+    let day: i64 = 24 * 60 * 60 * 1_000;
+    // One expires in the first part, one in the second.
+    let seed = json!({"/1": {"ttl_ms": day}, "/2": {"ttl_ms": 40 * day}});
+    client.server(json!({"clock": "manual", "seed": seed}));
+    let now = client.get("/servers/s1/clock")["now"].as_i64();
+    let begin = now.expect("a number");
+    let by = 365 * day + 1;
+    let advanced = client.post("/servers/s1/clock/advance", json!({"by_ms": by}));
+    assert_eq!(advanced["now"], json!(begin + by));
     assert_eq!(client.get("/servers/s1/clock")["now"], advanced["now"]);
+    assert_eq!(advanced["effects"]["deleted"], json!(["/1", "/2"]));
 }
