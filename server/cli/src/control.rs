@@ -184,8 +184,10 @@ fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&name)?;
-    let written = written.write_all(text.as_bytes());
+    // The file is closed before it is renamed.
+    let written = options
+        .open(&name)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
     written
         .and_then(|()| std::fs::rename(&name, &target))
         .inspect_err(|_| {

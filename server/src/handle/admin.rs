@@ -443,8 +443,8 @@ impl Admin {
     /// are gone. Clients can resume the sessions of the snapshot. Ports, labels, faults and the journal stay.
     ///
     /// A data folder then starts with the restored state; its former files are renamed to `replaced-*`. The folder of
-    /// a real server keeps them, and after a restart the server has its former state again
-    /// (`ZooKeeperServer.restoreFromSnapshot`).
+    /// a real server keeps them, and after a restart the server has its former state again, together with the later
+    /// writes (`ZooKeeperServer.restoreFromSnapshot`).
     ///
     /// # Errors
     ///
